@@ -1,0 +1,188 @@
+package asl
+
+import (
+	"time"
+
+	"github.com/newel-run/newel/asl/value"
+)
+
+// QueryLanguage is the expression language of a state.
+type QueryLanguage string
+
+// The query languages.
+const (
+	JSONPath QueryLanguage = "JSONPath"
+	JSONata  QueryLanguage = "JSONata"
+)
+
+// Type is a state's type.
+type Type uint8
+
+// The state types; the set is closed.
+const (
+	Pass Type = iota + 1
+	Task
+	Choice
+	Wait
+	Succeed
+	Fail
+	Parallel
+	Map
+)
+
+// Definition is a state machine that has passed validation. Only Compile makes one; it is immutable and shared.
+type Definition struct {
+	Source         string // exactly as it came
+	Comment        string
+	Version        string
+	QueryLanguage  QueryLanguage
+	TimeoutSeconds int64 // of the whole execution, 0 for none
+	Root           *Scope
+	Scopes         []*Scope // every States block, in document order; Scope.ID is the index
+	States         []*State // every state, in document order; State.ID is the index
+}
+
+// Scope is one States block: the machine's own, a Parallel's branch, a Map's processor.
+type Scope struct {
+	ID     int
+	Owner  *State // the Parallel or Map that it belongs to, nil for the machine's own
+	Start  *State
+	States []*State // document order
+}
+
+// State is one state. The fields of other types than its own are zero.
+type State struct {
+	ID       int // stable for one definition text
+	Name     string
+	Type     Type
+	Scope    *Scope
+	Language QueryLanguage
+	Comment  string
+	Next     *State // nil when the state ends its scope (End, Succeed, Fail) or is a Choice
+	End      bool
+	Retry    []Retrier
+	Catch    []Catcher
+
+	Task     *TaskFields
+	Branches []*Scope // Parallel
+	Map      *MapFields
+
+	flow flow // data flow and the fields of Pass, Choice, Wait and Fail, private to the language (see flow.go)
+}
+
+// TaskFields are the fields of a Task state beside its data flow.
+type TaskFields struct {
+	Resource                 string
+	Integration              Integration
+	HasTimeout, HasHeartbeat bool // a field or path for it is there
+}
+
+// Kind is the kind of thing that a Task's Resource names.
+type Kind uint8
+
+// The kinds of Resource.
+const (
+	Service   Kind = iota + 1 // arn:aws:states:::sqs:sendMessage and arn:aws:states:::aws-sdk:s3:getObject
+	LambdaARN                 // arn:aws:lambda:...:function:NAME, the legacy form with LambdaFunction* events
+	Activity                  // arn:aws:states:...:activity:NAME
+)
+
+// Pattern is how a task waits for its result.
+type Pattern uint8
+
+// The patterns.
+const (
+	RequestResponse Pattern = iota + 1
+	Sync                    // .sync
+	Sync2                   // .sync:2
+	WaitForTaskToken
+)
+
+// Integration is a Task's Resource taken apart.
+type Integration struct {
+	Kind    Kind
+	SDK     bool   // aws-sdk:
+	Service string // "lambda", "sqs", "s3"
+	Action  string // "invoke", "sendMessage", "getObject"
+	Pattern Pattern
+	// As in history events: resourceType "lambda" or "aws-sdk:s3", resource "invoke.waitForTaskToken".
+	ResourceType, ResourceName string
+}
+
+// MapFields are the fields of a Map state beside its data flow.
+type MapFields struct {
+	Processor   *Scope
+	Distributed bool
+	// The fields of distributed mode (ItemReader, ResultWriter, ...) come with it.
+	ExecutionType, Label string
+}
+
+// Retrier is one entry of Retry.
+type Retrier struct {
+	ErrorEquals     []string
+	IntervalSeconds int64   // >= 1
+	MaxAttempts     int64   // >= 0
+	BackoffRate     float64 // >= 1
+	MaxDelaySeconds int64   // 0 for none
+	FullJitter      bool
+}
+
+// Catcher is one entry of Catch.
+type Catcher struct {
+	ErrorEquals []string
+	Next        *State
+	flow        catchFlow
+}
+
+// Env is what the expressions of a state may look at.
+type Env struct {
+	// Input is what "$" means: the state's raw input for Effective, its effective input for Arguments, Choose and the
+	// like, the result for Output's ResultSelector (Output sets it itself).
+	Input *value.Doc
+	// Context makes the context object, "$$"; it is called when an expression first looks into it, once an Env.
+	Context func() *value.Doc
+	// Variables looks a workflow variable up; nil where there are none.
+	Variables func(name string) (value.Value, bool)
+	// Random is the execution's own deterministic source, for States.UUID and States.MathRandom.
+	Random func() uint64
+	Now    time.Time
+}
+
+// Error is an error that evaluating a state's fields ends in, with AWS's name and wording. The machine puts AWS's
+// prefix ("An error occurred while executing the state ...") before Cause.
+type Error struct {
+	Name  string // "States.Runtime", "States.NoChoiceMatched", "States.IntrinsicFailure", ...
+	Cause string
+	Field string // where a history event names it ("Parameters", "Output/x"), "" elsewhere
+}
+
+func (e *Error) Error() string { return e.Name + ": " + e.Cause }
+
+// Severity of a diagnostic.
+type Severity string
+
+// The severities.
+const (
+	SeverityError   Severity = "ERROR"
+	SeverityWarning Severity = "WARNING"
+)
+
+// Diagnostic is one thing that is wrong with a definition, in AWS's codes and wording.
+type Diagnostic struct {
+	Severity Severity
+	Code     string // "SCHEMA_VALIDATION_FAILED", "MISSING_TRANSITION_TARGET", ...
+	Message  string
+	Location string // JSON pointer as AWS writes it: "/States/Pass/Next"; "" where AWS gives none
+	Line     int    // 1-based position in the text, 0 if unknown
+	Column   int
+}
+
+// Options say how a definition is to be checked.
+type Options struct {
+	Express bool
+	// Resource says why a Task's Resource cannot be run here, in AWS's words and with what is supported; "" if it can.
+	// nil accepts every resource that is well formed.
+	Resource func(i Integration, resource string) string
+	// YAML lets the text be YAML too (command line only; the API takes JSON).
+	YAML bool
+}

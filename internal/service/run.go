@@ -1,0 +1,192 @@
+package service
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/store"
+)
+
+// New makes a service from its table; a row that repeats a name is a bug.
+func New(name string, env *Env, rows []Operation) *Service {
+	s := &Service{Name: name, Env: env, ops: make(map[string]*Operation, len(rows))}
+	for i := range rows {
+		if s.ops[rows[i].Name] != nil {
+			panic("service: " + name + " has two rows for " + rows[i].Name)
+		}
+		s.ops[rows[i].Name] = &rows[i]
+	}
+	return s
+}
+
+// Operations lists the names of the operations that are implemented.
+func (s *Service) Operations() []string {
+	names := make([]string, 0, len(s.ops))
+	for n := range s.ops {
+		names = append(names, n)
+	}
+	return names
+}
+
+// Has reports whether an operation is implemented.
+func (s *Service) Has(operation string) bool { return s.ops[operation] != nil }
+
+// PartitionOf is the partition of a resource of this service.
+func (s *Service) PartitionOf(account, region, key string) store.Partition {
+	if s.Place != nil {
+		return s.Place(account, region, key)
+	}
+	return store.Place(s.Env.Store.Partitions(), account, region, s.Name, key)
+}
+
+// Call runs one operation.
+func (s *Service) Call(ctx context.Context, r *aws.Request) (*aws.Output, error) {
+	op := s.ops[r.Operation]
+	if op == nil {
+		return nil, NotImplemented(s.Name, r.Operation)
+	}
+	c := &Context{Request: r, Env: s.Env, Now: s.Env.Now()}
+	if op.Do != nil {
+		return op.Do(ctx, c)
+	}
+	key := ""
+	if op.Key != nil {
+		var err error
+		if key, err = op.Key(r); err != nil {
+			return nil, err
+		}
+	}
+	p := s.PartitionOf(r.Account, r.Region, key)
+	var out any
+	var err error
+	if op.View != nil {
+		err = s.Env.Store.View(ctx, p, func(rd store.Reader) (err error) { out, err = op.View(c, rd); return })
+	} else {
+		out, err = s.Update(ctx, c, p, op.Update)
+	}
+	if err != nil {
+		return nil, Wire(err)
+	}
+	return Answer(out), nil
+}
+
+// Update runs one transaction of a request on a partition: once only for each Token.
+func (s *Service) Update(ctx context.Context, c *Context, p store.Partition, fn func(*Context, store.Tx) (any, error)) (any, error) {
+	var out any
+	err := s.Env.Store.Update(ctx, p, func(tx store.Tx) error {
+		c.After = c.After[:0]
+		kept, err := recall(tx, c.Token)
+		if err != nil || kept != nil {
+			out = kept
+			return err
+		}
+		if out, err = fn(c, tx); err != nil {
+			return err
+		}
+		return remember(tx, c.Token, out)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range c.After {
+		f()
+	}
+	return out, nil
+}
+
+// recall returns the answer that was kept under a token, and forgets those that are no longer needed.
+func recall(tx store.Tx, t aws.Token) (any, error) {
+	if t.Seq == 0 {
+		return nil, nil
+	}
+	b, err := tx.Get(onceKey(t, t.Seq))
+	if err != nil || b == nil {
+		return nil, err
+	}
+	return json.RawMessage(bytes.Clone(b)), nil
+}
+
+func remember(tx store.Tx, t aws.Token, out any) error {
+	if t.Seq == 0 {
+		return nil
+	}
+	b, err := Marshal(out)
+	if err != nil {
+		return err
+	}
+	tx.Set(onceKey(t, t.Seq), b)
+	low, err := tx.Get(store.K(store.TableOnce, t.Source).U64(0))
+	if err != nil {
+		return err
+	}
+	if low == nil || binary.BigEndian.Uint64(low) < t.Low {
+		tx.DeleteRange(store.K(store.TableOnce, t.Source).U64(1), store.K(store.TableOnce, t.Source).U64(t.Low))
+		tx.Set(store.K(store.TableOnce, t.Source).U64(0), binary.BigEndian.AppendUint64(nil, t.Low))
+	}
+	return nil
+}
+
+func onceKey(t aws.Token, seq uint64) store.Key { return store.K(store.TableOnce, t.Source).U64(seq) }
+
+// Answer wraps a handler's result.
+func Answer(v any) *aws.Output {
+	switch v := v.(type) {
+	case nil:
+		return &aws.Output{Value: json.RawMessage("{}")}
+	case *aws.Output:
+		return v
+	}
+	return &aws.Output{Value: v}
+}
+
+// Marshal encodes a canonical value without escaping HTML characters.
+func Marshal(v any) ([]byte, error) {
+	switch v := v.(type) {
+	case nil:
+		return []byte("{}"), nil
+	case json.RawMessage:
+		return v, nil
+	case interface{ Bytes() []byte }:
+		return v.Bytes(), nil
+	}
+	var buf bytes.Buffer
+	e := json.NewEncoder(&buf)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+}
+
+// Decode decodes a request's input into a struct with API member names as json tags.
+func Decode(r *aws.Request, into any) error {
+	if len(r.Input) == 0 {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(r.Input))
+	d.UseNumber()
+	if err := d.Decode(into); err != nil {
+		return &aws.Error{Code: "SerializationException", Message: err.Error()}
+	}
+	return nil
+}
+
+// NotImplemented is the answer to an operation that Newel does not have: AWS-shaped, and naming what is missing.
+func NotImplemented(service, operation string) *aws.Error {
+	return &aws.Error{Code: "NotImplemented", Status: 501,
+		Message: fmt.Sprintf("Newel does not implement %s:%s yet.", service, operation)}
+}
+
+// Wire turns a store's error into the retryable answer that clients know; other errors pass.
+func Wire(err error) error {
+	switch {
+	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrFailed), errors.Is(err, store.ErrFenced), errors.Is(err, store.ErrClosed):
+		return &aws.Error{Code: "ServiceUnavailable", Message: err.Error(), Status: 503, Fault: true}
+	}
+	return err
+}
