@@ -88,6 +88,7 @@ const (
 	TableExecution byte = 'x' // engine: pieces of running and finished executions
 	TableHistory   byte = 'h' // engine: history chunks
 	TableOutbox    byte = 'o' // engine: commands not yet answered
+	TableContinue  byte = 'n' // engine: steps that ran out of budget
 	TableTimer     byte = 't' // engine: timers by due time
 	TableIndex     byte = 'i' // engine: executions by machine and start time
 	TableExpiry    byte = 'e' // engine: finished executions by expiry time

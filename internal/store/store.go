@@ -28,7 +28,8 @@ type Reader interface {
 	// Get returns the value of a key, or nil where there is none (an empty value is a non-nil empty slice).
 	Get(key []byte) ([]byte, error)
 	// Scan yields the pairs with lo <= key < hi (hi nil: to the end of the partition) in key order, or from the last
-	// to the first if reverse. An error ends the iteration and is reported by the transaction (Update, View).
+	// to the first if reverse, as they were when the iteration began: the loop may write. An error ends the iteration and
+	// is reported by the transaction (Update, View), which then writes nothing.
 	Scan(lo, hi []byte, reverse bool) iter.Seq2[[]byte, []byte]
 }
 
@@ -37,7 +38,7 @@ type Tx interface {
 	Reader
 	Set(key, value []byte)
 	Delete(key []byte)
-	// DeleteRange deletes lo <= key < hi.
+	// DeleteRange deletes lo <= key < hi (hi nil: to the end of the partition).
 	DeleteRange(lo, hi []byte)
 }
 
@@ -45,7 +46,8 @@ type Tx interface {
 type Store interface {
 	// Update runs fn on a partition and returns when its effects are durable. If fn returns an error nothing is
 	// written and the error is returned (once what fn has read is durable). fn may run more than once, must have no
-	// effect but through Tx, and must not call the store.
+	// effect but through Tx, and must not call the store. ctx is looked at until fn runs; a transaction that was applied
+	// is always awaited. After ErrFailed it is unknown whether the last effects are durable.
 	Update(ctx context.Context, p Partition, fn func(Tx) error) error
 	// View runs fn on a snapshot of a partition without holding up its writer.
 	View(ctx context.Context, p Partition, fn func(Reader) error) error
