@@ -25,6 +25,7 @@ type Operation struct {
 	Input, Output *Shape // nil for none
 	ResultWrapper string // query protocol
 	HostPrefix    string // "sync-"
+	InputName     string // rest-xml: root element of the request body if it differs from the input shape's name
 	Errors        []*Shape
 	Deprecated    bool
 }
@@ -47,6 +48,7 @@ type Shape struct {
 	ErrorStatus                int
 	QueryErrorCode             string
 	Exception, Fault           bool
+	Streaming, EventStream     bool // blob that is not held in memory; union of events
 }
 
 // Member is a structure's member, or the element of a list or map.
