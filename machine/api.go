@@ -62,6 +62,10 @@ type Event struct {
 	Error   *string    // TaskFailed, StopRequested
 	Cause   *string
 	Worker  string // ActivityClaimed
+	// Callback: the answer came through SendTaskSuccess or SendTaskFailure and not from the request itself. It matters to
+	// TaskFailed of .sync and .waitForTaskToken tasks: a callback's waits for TaskSubmitted to go before it in the history,
+	// while after the request's own failure there is no TaskSubmitted.
+	Callback bool
 }
 
 // Start is what an execution begins with.

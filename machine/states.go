@@ -1,0 +1,168 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/newel-run/newel/asl"
+	"github.com/newel-run/newel/asl/value"
+)
+
+// The event types of the state types.
+var enteredEvent = [...]EventType{
+	asl.Pass: EventPassStateEntered, asl.Task: EventTaskStateEntered, asl.Choice: EventChoiceStateEntered,
+	asl.Wait: EventWaitStateEntered, asl.Succeed: EventSucceedStateEntered, asl.Fail: EventFailStateEntered,
+	asl.Parallel: EventParallelStateEntered, asl.Map: EventMapStateEntered,
+}
+
+var exitedEvent = [...]EventType{
+	asl.Pass: EventPassStateExited, asl.Task: EventTaskStateExited, asl.Choice: EventChoiceStateExited,
+	asl.Wait: EventWaitStateExited, asl.Succeed: EventSucceedStateExited,
+	asl.Parallel: EventParallelStateExited, asl.Map: EventMapStateExited,
+}
+
+// turn is a ready frame's one transition.
+func (w *run) turn(f *Frame) {
+	s := w.def.States[f.state]
+	enter := f.phase == entering
+	f.phase = halted // until the work has come to something else
+	if enter {
+		w.enter(f, s)
+	}
+	w.work(f, s)
+}
+
+func (w *run) enter(f *Frame, s *asl.State) {
+	raw := w.read(&f.raw)
+	f.enteredPrev = f.last
+	e := w.follow(f, enteredEvent[s.Type])
+	e.Name, e.Input = s.Name, raw
+	w.noteSize(raw)
+	f.entered, f.enteredEvent = w.ms, f.last
+	f.retries, f.retryCount, f.attempt = nil, 0, 0
+}
+
+// work does what the state is for, as far as it goes without waiting.
+func (w *run) work(f *Frame, s *asl.State) {
+	raw := w.read(&f.raw)
+	if s.Type == asl.Fail {
+		w.workFail(f, s, raw)
+		return
+	}
+	input, err := s.Effective(w.env(f, forEffective, raw))
+	if err != nil {
+		w.failState(f, s, err)
+		return
+	}
+	switch s.Type {
+	case asl.Pass:
+		result, err := s.Arguments(w.env(f, forArguments, input))
+		if err != nil {
+			w.failState(f, s, err)
+			return
+		}
+		w.leave(f, s, s.Next, result)
+	case asl.Succeed:
+		w.leave(f, s, nil, input)
+	case asl.Choice:
+		next, err := s.Choose(w.env(f, forFields, input))
+		if err != nil {
+			w.failState(f, s, err)
+			return
+		}
+		w.leave(f, s, next, input)
+	case asl.Wait:
+		until, err := s.WaitUntil(w.env(f, forFields, input))
+		if err != nil {
+			w.failState(f, s, err)
+			return
+		}
+		if due := ceilMs(until); due > w.ms {
+			w.wait(f, waiting, due)
+			return
+		}
+		w.leave(f, s, s.Next, input)
+	case asl.Task:
+		w.startTask(f, s, input)
+	case asl.Parallel:
+		w.startParallel(f, s, input)
+	case asl.Map:
+		w.startMap(f, s, input)
+	default:
+		panic("machine: unknown type of state")
+	}
+}
+
+// ceilMs is the first millisecond that is not before t.
+func ceilMs(t time.Time) int64 {
+	ms := t.UnixMilli()
+	if time.UnixMilli(ms).Before(t) {
+		ms++
+	}
+	return ms
+}
+
+func (w *run) workFail(f *Frame, s *asl.State, raw *value.Doc) {
+	name, cause, err := s.FailWith(w.env(f, forFields, raw))
+	if err != nil {
+		w.failState(f, s, err)
+		return
+	}
+	w.fail(f, failure{name: name, cause: cause})
+}
+
+// leaveWait goes on after a Wait state's time.
+func (w *run) leaveWait(f *Frame) {
+	f.phase = halted
+	s := w.def.States[f.state]
+	input, err := s.Effective(w.env(f, forEffective, w.read(&f.raw)))
+	if err != nil {
+		w.failState(f, s, err)
+		return
+	}
+	w.leave(f, s, s.Next, input)
+}
+
+// leave ends a state with its result: its output is the next state's input, or the scope's result.
+func (w *run) leave(f *Frame, s *asl.State, next *asl.State, result *value.Doc) {
+	output, err := s.Output(w.env(f, forOutput, nil), w.read(&f.raw), result)
+	if err != nil {
+		w.failState(f, s, err)
+		return
+	}
+	if w.tooLarge(output) {
+		w.fail(f, dataLimit(s.Name))
+		return
+	}
+	w.exit(f, s, next, output)
+}
+
+// exit records a state's end and moves the frame on.
+func (w *run) exit(f *Frame, s *asl.State, next *asl.State, output *value.Doc) {
+	e := w.follow(f, exitedEvent[s.Type])
+	e.Name, e.Output = s.Name, output
+	w.noteSize(output)
+	f.phase, f.attempt, f.timeout, f.beat = entering, 0, 0, 0
+	if next == nil {
+		w.finish(f, output)
+		return
+	}
+	f.state = next.ID
+	w.write(&f.raw, output)
+	w.queue = append(w.queue, f.id)
+}
+
+// finish ends a frame's scope with its result.
+func (w *run) finish(f *Frame, output *value.Doc) {
+	if f.parent != 0 {
+		w.finishChild(f, output)
+		return
+	}
+	if w.capped {
+		return
+	}
+	e := w.event(EventExecutionSucceeded, f.last)
+	e.Output = output
+	w.removeFrame(f)
+	w.root.output.doc = output
+	w.end(Succeeded)
+}

@@ -1,0 +1,104 @@
+package machine
+
+import "time"
+
+func fromMs(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+func (w *run) setTimer(t Timer) {
+	w.commands = append(w.commands, Command{Kind: SetTimer, Attempt: t.Attempt, Timer: t})
+}
+
+func (w *run) cancelTimer(t Timer) {
+	w.commands = append(w.commands, Command{Kind: CancelTimer, Attempt: t.Attempt, Timer: t})
+}
+
+// timers are a frame's timers that are running, in a fixed order.
+func (f *Frame) timers() []Timer {
+	var list []Timer
+	a := Attempt{f.id, f.attempt}
+	if f.due != 0 {
+		kind := WaitTimer
+		if f.phase == delaying {
+			kind = RetryTimer
+		}
+		list = append(list, Timer{kind, a, fromMs(f.due)})
+	}
+	if f.taskDue != 0 {
+		list = append(list, Timer{TaskTimer, a, fromMs(f.taskDue)})
+	}
+	if f.beatDue != 0 {
+		list = append(list, Timer{HeartbeatTimer, a, fromMs(f.beatDue)})
+	}
+	return list
+}
+
+// cancelTimers cancels the frame's timers, except the one that has fired.
+func (w *run) cancelTimers(f *Frame, fired Timer) {
+	for _, t := range f.timers() {
+		if t != fired {
+			w.cancelTimer(t)
+		}
+	}
+	f.due, f.taskDue, f.beatDue = 0, 0, 0
+}
+
+// wait parks a frame until a time: in a Wait state or before a retry.
+func (w *run) wait(f *Frame, p phase, until int64) {
+	w.root.attempts++
+	f.phase, f.attempt, f.due = p, w.root.attempts, until
+	w.setTimer(f.timers()[0])
+}
+
+// startTimers starts the timers of an attempt, which AWS does when its task starts (spec.md B.11).
+func (w *run) startTimers(f *Frame) {
+	a := Attempt{f.id, f.attempt}
+	if f.timeout > 0 {
+		f.taskDue = w.ms + 1000*f.timeout
+		w.setTimer(Timer{TaskTimer, a, fromMs(f.taskDue)})
+	}
+	if f.beat > 0 {
+		f.beatDue = w.ms + 1000*f.beat
+		w.setTimer(Timer{HeartbeatTimer, a, fromMs(f.beatDue)})
+	}
+}
+
+// fire applies a timer; it reports false for one that no longer runs.
+func (w *run) fire(t Timer) bool {
+	if w.root.status != Running {
+		return false
+	}
+	if t.Kind == ExecutionTimer {
+		if w.root.due == 0 || !t.At.Equal(fromMs(w.root.due)) {
+			return false
+		}
+		w.root.due = 0
+		w.timeOut()
+		return true
+	}
+	t.At = fromMs(t.At.UnixMilli())
+	f := w.peek(t.Attempt.Frame)
+	if f == nil {
+		return false
+	}
+	for _, own := range f.timers() {
+		if own == t {
+			w.fired(w.frame(f.id), t)
+			return true
+		}
+	}
+	return false
+}
+
+func (w *run) fired(f *Frame, t Timer) {
+	switch t.Kind {
+	case WaitTimer:
+		f.due = 0
+		w.leaveWait(f)
+	case RetryTimer:
+		f.due = 0
+		f.phase = retrying
+		w.queue = append(w.queue, f.id)
+	case TaskTimer, HeartbeatTimer:
+		w.taskTimedOut(f, t)
+	}
+}
