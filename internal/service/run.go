@@ -190,3 +190,6 @@ func Wire(err error) error {
 	}
 	return err
 }
+
+// ServiceName is the service's key at the seam.
+func (s *Service) ServiceName() string { return s.Name }

@@ -5,40 +5,57 @@ import (
 	"hash/fnv"
 )
 
-// Key builds prefix-free keys: every part is terminated, so that the rows of "e-1" never contain those of "e-10".
-// A part may hold any bytes; 0x00 is escaped as 0x00 0xff and a part ends with 0x00 0x01, which keeps byte order.
+// Key builds the keys of one partition. The layout rules:
+//
+//   - The first byte is a table tag (below); one package owns a table and alone reads and writes it.
+//   - Then come parts that identify the row, most significant first, in the order in which ranges are read. Text is a
+//     terminated part (Str), numbers are fixed-width and big-endian (U64, U32), so keys sort as their parts do: text by
+//     bytes, numbers by value.
+//   - Keys are prefix-free: the rows under K(t, "e-1") never contain those of "e-10", because 0x00 0x01 ends a part and a
+//     0x00 within it is written 0x00 0xff. Raw bytes without an end may only be the last part.
+//   - All rows with prefix k are the range [k, k.End()).
+//   - A row's value begins with a version of its record, owned by the table's package; the layout of keys changes only with
+//     the store's format number.
+//
+// Each method returns a key that shares no memory with its receiver, so that one prefix can start many keys.
 type Key []byte
 
 // K starts a key with a one-byte table tag followed by terminated parts.
 func K(table byte, parts ...string) Key {
-	k := make(Key, 0, 2+16*len(parts))
-	k = append(k, table)
+	size := 1
 	for _, p := range parts {
-		k = k.Str(p)
+		size += len(p) + 2
+	}
+	k := append(make(Key, 0, size), table)
+	for _, p := range parts {
+		k = appendPart(k, p)
 	}
 	return k
 }
 
 // Str appends a terminated part.
 func (k Key) Str(s string) Key {
+	return appendPart(append(make(Key, 0, len(k)+len(s)+2), k...), s)
+}
+
+func appendPart(k Key, s string) Key {
 	for i := 0; i < len(s); i++ {
-		if s[i] == 0 {
-			k = append(k, 0, 0xff)
-			continue
-		}
 		k = append(k, s[i])
+		if s[i] == 0 {
+			k = append(k, 0xff)
+		}
 	}
 	return append(k, 0, 1)
 }
 
 // U64 appends a big-endian number, which sorts by value.
-func (k Key) U64(n uint64) Key { return binary.BigEndian.AppendUint64(k, n) }
+func (k Key) U64(n uint64) Key { return binary.BigEndian.AppendUint64(k[:len(k):len(k)], n) }
 
 // U32 appends a big-endian number, which sorts by value.
-func (k Key) U32(n uint32) Key { return binary.BigEndian.AppendUint32(k, n) }
+func (k Key) U32(n uint32) Key { return binary.BigEndian.AppendUint32(k[:len(k):len(k)], n) }
 
 // Raw appends bytes as they are; only for the last part of a key.
-func (k Key) Raw(b []byte) Key { return append(k, b...) }
+func (k Key) Raw(b []byte) Key { return append(append(make(Key, 0, len(k)+len(b)), k...), b...) }
 
 // End returns the smallest key greater than every key that starts with k, for use as the end of a Scan.
 func (k Key) End() Key {
@@ -52,24 +69,28 @@ func (k Key) End() Key {
 	return nil
 }
 
-// CutStr splits the first terminated part off a key's tail.
+// CutStr splits the first terminated part off a key's tail. It is not ok if the tail does not start with one.
 func CutStr(k []byte) (part string, rest []byte, ok bool) {
-	var b []byte
+	b := make([]byte, 0, len(k))
 	for i := 0; i+1 < len(k); i++ {
+		b = append(b, k[i])
 		if k[i] != 0 {
-			b = append(b, k[i])
 			continue
 		}
-		if k[i+1] == 1 {
-			return string(b), k[i+2:], true
-		}
-		b = append(b, 0)
 		i++
+		switch k[i] {
+		case 1:
+			return string(b[:len(b)-1]), k[i+1:], true
+		case 0xff:
+		default:
+			return "", nil, false
+		}
 	}
 	return "", nil, false
 }
 
-// Place is the default placement of a resource: a hash of its name over n partitions.
+// Place is the default placement of a resource: a hash of its name over n partitions. It is stored nowhere, so it must
+// never change.
 func Place(n int, parts ...string) Partition {
 	h := fnv.New64a()
 	for _, p := range parts {

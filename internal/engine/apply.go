@@ -1,0 +1,297 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/newel-run/newel/asl/value"
+	"github.com/newel-run/newel/internal/store"
+	"github.com/newel-run/newel/machine"
+)
+
+// StartInput is what an execution begins with.
+type StartInput struct {
+	machine.Start
+	Definition string // id of the definition revision
+	VersionARN string
+	AliasARN   string
+	Trace      string
+}
+
+// StartExecution begins an execution and returns its start time once it is durable. A start that repeats the name and
+// the input of an execution that is still running answers with that execution's start time; any other use of a name
+// that is taken is ErrExists.
+func (e *Engine) StartExecution(ctx context.Context, in StartInput) (time.Time, error) {
+	def, err := e.cfg.Definitions.Definition(ctx, in.Definition)
+	if err != nil {
+		return time.Time{}, err
+	}
+	x := e.partitionOf(in.ARN).acquire(in.ARN)
+	if x.meta != nil { // in memory: it exists
+		defer x.release(false)
+		return e.repeated(ctx, x, in.Input)
+	}
+	now := e.now()
+	x.meta = &Meta{Definition: in.Definition, MachineARN: in.MachineARN, Name: in.Name, Start: e.cfg.Clock.Now().UnixMicro(),
+		VersionARN: in.VersionARN, AliasARN: in.AliasARN, Trace: in.Trace}
+	x.def = def
+	x.pieces = map[machine.Key]machine.Piece{{Kind: machine.KindRoot}: nil}
+	c := commit{x: x, event: machine.Event{Kind: machine.Started, Now: now, Start: &in.Start}, starting: true}
+	if err := e.run(ctx, &c); err != nil {
+		if errors.Is(err, ErrExists) {
+			x.meta = nil
+			if err = e.load(ctx, x); err == nil {
+				defer x.release(false)
+				return e.repeated(ctx, x, in.Input)
+			}
+		}
+		x.release(true)
+		return time.Time{}, err
+	}
+	x.release(c.ended())
+	return now, nil
+}
+
+// repeated answers a start whose name is taken.
+func (e *Engine) repeated(ctx context.Context, x *execution, input *value.Doc) (time.Time, error) {
+	root, err := x.root()
+	if err != nil {
+		return time.Time{}, err
+	}
+	if root.Status() == machine.Running && bytes.Equal(root.Input(e.lookup(ctx, x)).Bytes(), input.Bytes()) {
+		return time.UnixMilli(x.meta.StartMs()).UTC(), nil
+	}
+	return time.Time{}, ErrExists
+}
+
+func (x *execution) root() (*machine.Root, error) {
+	root, ok := x.pieces[machine.Key{Kind: machine.KindRoot}].(*machine.Root)
+	if !ok {
+		return nil, fmt.Errorf("%w: no root of %s", store.ErrCorrupt, x.arn)
+	}
+	return root, nil
+}
+
+// Deliver applies an event to an execution and returns when its effects are durable.
+func (e *Engine) Deliver(ctx context.Context, arn string, ev machine.Event) (machine.Answer, error) {
+	return e.deliver(ctx, arn, ev, nil)
+}
+
+// AnswerToken applies the answer to a task token (SendTaskSuccess, SendTaskFailure, SendTaskHeartbeat).
+func (e *Engine) AnswerToken(ctx context.Context, token string, ev machine.Event) (machine.Answer, error) {
+	id, err := machine.ParseToken(token)
+	if err != nil {
+		return machine.Unknown, ErrToken
+	}
+	ev.Attempt = id.Attempt
+	answer, err := e.deliver(ctx, id.ExecutionARN, ev, func(root *machine.Root) error {
+		if !machine.VerifyToken(root, id) {
+			return ErrToken
+		}
+		return nil
+	})
+	if errors.Is(err, ErrNotFound) {
+		return machine.Unknown, nil
+	}
+	return answer, err
+}
+
+// deliver applies an event that does something only if check allows it. fired is the row of the timer that fired.
+func (e *Engine) deliver(ctx context.Context, arn string, ev machine.Event, check func(*machine.Root) error) (machine.Answer, error) {
+	x := e.partitionOf(arn).acquire(arn)
+	if err := e.load(ctx, x); err != nil {
+		x.release(true)
+		return machine.Unknown, err
+	}
+	if check != nil {
+		root, err := x.root()
+		if err == nil {
+			err = check(root)
+		}
+		if err != nil {
+			x.release(false)
+			return machine.Unknown, err
+		}
+	}
+	ev.Now = e.now()
+	c := commit{x: x, event: ev}
+	err := e.run(store.Finishing(ctx), &c)
+	x.release(err != nil || c.ended())
+	return c.result.Answer, err
+}
+
+// commit is one event on its way through Step and the store.
+type commit struct {
+	x        *execution
+	event    machine.Event
+	starting bool
+	result   machine.Result
+	entries  []*outboxEntry
+}
+
+func (c *commit) ended() bool { return c.result.Status != machine.Running && c.result.Status != 0 }
+
+// run steps the execution, commits, and then carries out what the step commands. The execution's lock is held.
+func (e *Engine) run(ctx context.Context, c *commit) (err error) {
+	if c.result, err = e.step(ctx, c.x, c.event); err != nil {
+		return err
+	}
+	if c.result.NoOp {
+		return e.drop(ctx, c)
+	}
+	if err = e.allocate(ctx, c); err != nil {
+		return err
+	}
+	if err = e.cfg.Store.Update(ctx, c.x.p.id, func(tx store.Tx) error { return c.write(tx, e.cfg.Retention) }); err != nil {
+		e.abandon(c)
+		return err
+	}
+	c.x.revision++
+	for _, ch := range c.result.Changes {
+		if ch.Piece == nil {
+			delete(c.x.pieces, ch.Key)
+			continue
+		}
+		c.x.pieces[ch.Key] = ch.Piece
+	}
+	e.carryOut(c)
+	return nil
+}
+
+// drop removes the row of a timer that fired for nothing.
+func (e *Engine) drop(ctx context.Context, c *commit) error {
+	if c.event.Kind != machine.TimerFired {
+		return nil
+	}
+	return e.cfg.Store.Update(ctx, c.x.p.id, func(tx store.Tx) error {
+		tx.Delete(timerKey(c.x.arn, c.event.Timer))
+		return nil
+	})
+}
+
+// write puts everything that the step changed into one transaction.
+func (c *commit) write(tx store.Tx, retention time.Duration) error {
+	x, res := c.x, &c.result
+	revision, err := revisionOf(tx, x.arn)
+	if err != nil {
+		return err
+	}
+	if c.starting && revision != 0 {
+		return ErrExists
+	}
+	if revision != x.revision {
+		return fmt.Errorf("%w: %s is at revision %d, not %d", store.ErrFenced, x.arn, revision, x.revision)
+	}
+	if c.starting {
+		tx.Set(metaKey(x.arn), encodeMeta(x.meta))
+	}
+	root := x.pieces[machine.Key{Kind: machine.KindRoot}]
+	for _, ch := range res.Changes {
+		switch {
+		case ch.Key.Kind == machine.KindRoot:
+			root = ch.Piece
+		case ch.Piece == nil:
+			tx.Delete(pieceKey(x.arn, ch.Key))
+		default:
+			tx.Set(pieceKey(x.arn, ch.Key), ch.Piece.Append(nil))
+		}
+	}
+	tx.Set(rootKey(x.arn), encodeRoot(revision+1, root))
+	if len(res.History) > 0 {
+		tx.Set(historyKey(x.arn, res.History[0].ID), machine.AppendHistory(nil, res.History))
+	}
+	c.writeCommands(tx)
+	c.writeIndex(tx, retention)
+	return nil
+}
+
+func (c *commit) writeCommands(tx store.Tx) {
+	x := c.x
+	switch c.event.Kind {
+	case machine.TimerFired:
+		tx.Delete(timerKey(x.arn, c.event.Timer))
+	case machine.TaskSubmitted, machine.TaskSucceeded, machine.TaskFailed, machine.ActivityClaimed:
+		tx.Delete(outboxKey(x.arn, c.event.Attempt))
+	}
+	if c.result.More {
+		tx.Set(continueKey(x.arn), []byte{recordVersion})
+	} else if c.event.Kind == machine.Continue {
+		tx.Delete(continueKey(x.arn))
+	}
+	sent := 0
+	for i := range c.result.Commands {
+		switch cmd := &c.result.Commands[i]; cmd.Kind {
+		case machine.RunTask:
+			tx.Set(outboxKey(x.arn, cmd.Attempt), c.entries[sent].encode())
+			sent++
+		case machine.CancelTask:
+			tx.Delete(outboxKey(x.arn, cmd.Attempt))
+		case machine.SetTimer:
+			tx.Set(timerKey(x.arn, cmd.Timer), []byte{})
+		case machine.CancelTimer:
+			tx.Delete(timerKey(x.arn, cmd.Timer))
+		}
+	}
+}
+
+// writeIndex writes the row that lists show when the execution starts or ends, and the end of its retention.
+func (c *commit) writeIndex(tx store.Tx, retention time.Duration) {
+	if !c.starting && !c.ended() {
+		return
+	}
+	m := c.x.meta
+	row := Row{Name: m.Name, Status: c.result.Status, Start: m.Start, Version: m.VersionARN, Alias: m.AliasARN}
+	if c.ended() {
+		row.Stop = c.event.Now.UnixMilli()
+		tx.Set(timerKey(c.x.arn, machine.Timer{Kind: expiryTimer, At: c.event.Now.Add(retention)}), []byte{})
+	}
+	tx.Set(indexKey(m.MachineARN, m.Start, c.x.arn), encodeRow(&row))
+}
+
+// carryOut does, after the commit, what the step commands.
+func (e *Engine) carryOut(c *commit) {
+	x := c.x
+	switch c.event.Kind {
+	case machine.TaskSubmitted, machine.TaskSucceeded, machine.TaskFailed, machine.ActivityClaimed:
+		x.p.outbox.answered(x.arn, c.event.Attempt)
+	}
+	cancelled := map[machine.Attempt]bool{}
+	for i := range c.result.Commands {
+		switch cmd := &c.result.Commands[i]; cmd.Kind {
+		case machine.CancelTask:
+			cancelled[cmd.Attempt] = true
+			x.p.outbox.answered(x.arn, cmd.Attempt)
+		case machine.SetTimer:
+			e.timers.hint(x.p.id, cmd.Timer.At.UnixMilli())
+		}
+	}
+	for _, entry := range c.entries {
+		if !cancelled[entry.attempt] {
+			e.dispatch(x.p, entry)
+		}
+	}
+	if c.result.More {
+		e.resume(x.arn)
+	}
+	if c.ended() {
+		e.watch.ended(x.arn)
+		if e.cfg.Finished != nil {
+			e.cfg.Finished(x.arn, c.result.Status)
+		}
+	}
+}
+
+// resume goes on with an execution whose last step ran out of budget.
+func (e *Engine) resume(arn string) {
+	e.work.Go(func() {
+		if e.ctx.Err() != nil {
+			return
+		}
+		if _, err := e.Deliver(e.ctx, arn, machine.Event{Kind: machine.Continue}); err != nil && e.ctx.Err() == nil {
+			e.cfg.Log.Error("execution could not continue", "execution", arn, "error", err)
+		}
+	})
+}

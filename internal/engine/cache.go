@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"container/list"
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/newel-run/newel/asl"
+	"github.com/newel-run/newel/internal/store"
+	"github.com/newel-run/newel/machine"
+)
+
+// execution is one execution's cached state. Whoever holds mu is the only one who steps it; what the fields say is
+// durable whenever mu is free.
+type execution struct {
+	arn string
+	p   *partition
+
+	mu       sync.Mutex
+	meta     *Meta // nil until loaded
+	def      *asl.Definition
+	revision uint64
+	pieces   map[machine.Key]machine.Piece
+
+	refs int           // guarded by cache.mu
+	idle *list.Element // place in cache.idle when refs is 0
+}
+
+// cache holds the executions of a partition that are in use, and the last few that were.
+type cache struct {
+	mu    sync.Mutex
+	byARN map[string]*execution
+	idle  list.List // least recently used first
+	keep  int
+}
+
+func (c *cache) init(keep int) {
+	c.byARN = map[string]*execution{}
+	c.keep = keep
+}
+
+// acquire returns the execution's entry, locked.
+func (p *partition) acquire(arn string) *execution {
+	c := &p.cache
+	c.mu.Lock()
+	x := c.byARN[arn]
+	if x == nil {
+		x = &execution{arn: arn, p: p}
+		c.byARN[arn] = x
+	}
+	if x.idle != nil {
+		c.idle.Remove(x.idle)
+		x.idle = nil
+	}
+	x.refs++
+	c.mu.Unlock()
+	x.mu.Lock()
+	return x
+}
+
+// release unlocks an entry and evicts the least recently used ones. An entry that forgets is dropped at once: it has
+// ended, or what it holds may not be what is stored.
+func (x *execution) release(forget bool) {
+	c := &x.p.cache
+	if forget {
+		x.meta, x.def, x.pieces, x.revision = nil, nil, nil, 0
+	}
+	empty := x.meta == nil
+	x.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	x.refs--
+	if x.refs > 0 {
+		return
+	}
+	if empty {
+		delete(c.byARN, x.arn)
+		return
+	}
+	x.idle = c.idle.PushBack(x)
+	for c.idle.Len() > c.keep {
+		old := c.idle.Remove(c.idle.Front()).(*execution)
+		delete(c.byARN, old.arn)
+	}
+}
+
+// load reads what is needed to step an execution; the pieces are read when Step asks for them.
+func (e *Engine) load(ctx context.Context, x *execution) error {
+	if x.meta != nil {
+		return nil
+	}
+	var meta *Meta
+	var revision uint64
+	var root machine.Piece
+	err := e.cfg.Store.View(ctx, x.p.id, func(rd store.Reader) (err error) {
+		meta, revision, root, err = readExecution(rd, x.arn)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	def, err := e.cfg.Definitions.Definition(ctx, meta.Definition)
+	if err != nil {
+		return fmt.Errorf("engine: definition of %s: %w", x.arn, err)
+	}
+	x.meta, x.def, x.revision = meta, def, revision
+	x.pieces = map[machine.Key]machine.Piece{{Kind: machine.KindRoot}: root}
+	return nil
+}
+
+// readExecution reads an execution's meta and root, or ErrNotFound.
+func readExecution(rd store.Reader, arn string) (*Meta, uint64, machine.Piece, error) {
+	b, err := rd.Get(metaKey(arn))
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	if b == nil {
+		return nil, 0, nil, ErrNotFound
+	}
+	meta, err := decodeMeta(b)
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	if b, err = rd.Get(rootKey(arn)); err != nil {
+		return nil, 0, nil, err
+	}
+	revision, root, err := decodeRoot(b)
+	return meta, revision, root, err
+}
+
+// loadFailed carries an error of the store through Step, whose look-up has no place for one.
+type loadFailed struct{ err error }
+
+// lookup is Step's view of the execution.
+func (e *Engine) lookup(ctx context.Context, x *execution) machine.Pieces {
+	return func(k machine.Key) machine.Piece {
+		if p, ok := x.pieces[k]; ok {
+			return p
+		}
+		var piece machine.Piece
+		err := e.cfg.Store.View(ctx, x.p.id, func(rd store.Reader) error {
+			b, err := rd.Get(pieceKey(x.arn, k))
+			if err != nil || b == nil {
+				return err
+			}
+			piece, err = machine.DecodePiece(k, append([]byte(nil), b...))
+			return err
+		})
+		if err != nil {
+			panic(loadFailed{err})
+		}
+		x.pieces[k] = piece
+		return piece
+	}
+}
+
+// step calls machine.Step and turns a failed look-up into an error.
+func (e *Engine) step(ctx context.Context, x *execution, ev machine.Event) (res machine.Result, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			f, ok := r.(loadFailed)
+			if !ok {
+				panic(r)
+			}
+			err = f.err
+		}
+	}()
+	return machine.Step(x.def, e.lookup(ctx, x), ev, e.cfg.Limits), nil
+}

@@ -1,0 +1,206 @@
+// Package engine keeps executions: it loads one, lets machine.Step say what an event leads to, writes that in ONE
+// transaction on the execution's partition, and carries out the commands once the transaction is durable.
+//
+// Authoritative is the store; everything in memory is a cache of it or a hint. Per execution:
+//
+//	x arn 'm'        meta: what never changes (definition revision, version, trace header)
+//	x arn 'r'        root piece, preceded by the execution's revision, which every commit checks
+//	x arn 'f' n      frames          x arn 'p' n   payloads
+//	h arn firstID    history, one chunk a commit
+//	o arn frame n    outbox: tasks that are sent and not answered; removed by the commit of the answer
+//	n arn            continuation: the last step ran out of budget
+//	t due arn timer  timers, and the end of the retention of a finished execution
+//	i machine start arn   the row that ListExecutions reads
+//
+// Order: Step is computed outside the partition's writer while the execution's lock is held; the transaction checks
+// the revision and writes; the store returns when it is durable; only then commands are dispatched and callers
+// answered. A crash before the commit loses nothing that anybody has seen; a crash after it finds the commands in the
+// outbox, the timers and the continuations, which Start reads. Late, repeated and unknown answers change nothing.
+package engine
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/newel-run/newel/asl"
+	"github.com/newel-run/newel/asl/value"
+	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/store"
+	"github.com/newel-run/newel/machine"
+)
+
+// Clock is the engine's time.
+type Clock interface {
+	Now() time.Time
+	// AfterFunc calls f after d; the function returned stops it.
+	AfterFunc(d time.Duration, f func()) (stop func() bool)
+}
+
+// Definitions finds definition revisions. A revision never changes; implementations cache them.
+type Definitions interface {
+	Definition(ctx context.Context, id string) (*asl.Definition, error)
+}
+
+// Dispatcher sends tasks. Run is called on a goroutine of its own, again after a crash under the same Token, and
+// returns the outcome; ctx ends when the engine closes, and the outcome is then ignored.
+type Dispatcher interface {
+	Run(ctx context.Context, d Dispatch) Outcome
+}
+
+// Dispatch is one task to be sent.
+type Dispatch struct {
+	ExecutionARN string
+	MachineARN   string
+	Attempt      machine.Attempt
+	Task         *machine.Task
+	Token        aws.Token
+	// Started is when the task's timers began.
+	Started time.Time
+}
+
+// Outcome is what sending a task led to.
+type Outcome struct {
+	Kind         OutcomeKind
+	Output       *value.Doc // Succeeded: the result; Submitted: the response of the call
+	Error, Cause *string    // Failed
+}
+
+// OutcomeKind says what an outcome is.
+type OutcomeKind uint8
+
+// The kinds of outcome.
+const (
+	TaskSucceeded OutcomeKind = iota + 1
+	TaskFailed
+	TaskSubmitted // accepted; the answer comes by task token
+	TaskQueued    // an activity's task waits for its worker: the outbox keeps it until a worker claims it
+)
+
+// Config is what an engine is made of.
+type Config struct {
+	Store       store.Store
+	Definitions Definitions
+	Dispatcher  Dispatcher
+	Clock       Clock // nil: the system's
+	Log         *slog.Logger
+	Limits      machine.Limits
+	// Retention is how long finished executions are kept; 0 means AWS's 90 days.
+	Retention time.Duration
+	// Cached is how many executions stay in memory between events; 0 means 4,096.
+	Cached int
+	// Finished is called after the commit that ends an execution; nil for none.
+	Finished func(arn string, status machine.Status)
+}
+
+// Engine runs executions on the partitions of one store.
+type Engine struct {
+	cfg   Config
+	parts []*partition
+
+	ctx    context.Context // ends at Close
+	cancel context.CancelFunc
+	work   sync.WaitGroup // dispatches, continuations, timer loop
+
+	timers timerLoop
+	watch  watchers
+}
+
+// partition is the in-memory side of one partition: caches and hints only.
+type partition struct {
+	id     store.Partition
+	cache  cache
+	outbox outbox
+}
+
+// Errors of the engine.
+var (
+	// ErrNotFound: there is no such execution.
+	ErrNotFound = errors.New("engine: execution does not exist")
+	// ErrExists: an execution of that name exists that the start does not repeat.
+	ErrExists = errors.New("engine: execution already exists")
+	// ErrToken: the task token is malformed or was not made here.
+	ErrToken = errors.New("engine: invalid task token")
+)
+
+// New makes an engine; it does nothing before Start.
+func New(cfg Config) *Engine {
+	if cfg.Clock == nil {
+		cfg.Clock = systemClock{}
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Retention == 0 {
+		cfg.Retention = 90 * 24 * time.Hour
+	}
+	if cfg.Cached == 0 {
+		cfg.Cached = 4096
+	}
+	e := &Engine{cfg: cfg}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	n := cfg.Store.Partitions()
+	e.parts = make([]*partition, n)
+	for i := range e.parts {
+		e.parts[i] = &partition{id: store.Partition(i)}
+		e.parts[i].cache.init(max(cfg.Cached/n, 4))
+	}
+	e.timers.init(e)
+	e.watch.init()
+	return e
+}
+
+// partitionOf is the partition of an execution: a hash of its ARN.
+func (e *Engine) partitionOf(arn string) *partition {
+	return e.parts[store.Place(len(e.parts), arn)]
+}
+
+// Start resumes what the store holds: unanswered tasks are sent again, unfinished steps continue, due timers fire. It
+// returns when all of it is under way. What it reads is proportional to that, not to the number of executions.
+func (e *Engine) Start(ctx context.Context) error {
+	var wg sync.WaitGroup
+	errs := make([]error, len(e.parts))
+	gate := make(chan struct{}, 8)
+	resumed := make([]resume, len(e.parts))
+	for i, p := range e.parts {
+		wg.Go(func() {
+			gate <- struct{}{}
+			defer func() { <-gate }()
+			resumed[i], errs[i] = e.recover(ctx, p)
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for i, p := range e.parts {
+		for _, entry := range resumed[i].tasks {
+			e.dispatch(p, entry)
+		}
+		for _, arn := range resumed[i].continuations {
+			e.resume(arn)
+		}
+		if resumed[i].due != 0 {
+			e.timers.hint(p.id, resumed[i].due)
+		}
+	}
+	e.work.Go(e.timers.run)
+	return nil
+}
+
+// Close stops dispatching and waits for what is under way; the rest is resumed by the next Start.
+func (e *Engine) Close() {
+	e.cancel()
+	e.work.Wait()
+}
+
+func (e *Engine) now() time.Time { return e.cfg.Clock.Now().UTC().Truncate(time.Millisecond) }
+
+type systemClock struct{}
+
+func (systemClock) Now() time.Time { return time.Now() }
+func (systemClock) AfterFunc(d time.Duration, f func()) func() bool {
+	return time.AfterFunc(d, f).Stop
+}

@@ -1,0 +1,225 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/store"
+	"github.com/newel-run/newel/machine"
+)
+
+// outbox numbers the tasks that a partition sends. A number is never used twice, also not after a restart: numbers are
+// reserved durably in blocks. low is the smallest number still unanswered; receivers forget what is below it.
+type outbox struct {
+	mu       sync.Mutex
+	next     uint64 // number of the next entry
+	reserved uint64 // numbers below this one may be given out
+	pending  map[pendingKey]uint64
+	live     []uint64 // numbers given out, ascending; answered ones are taken off at the front
+	done     map[uint64]bool
+}
+
+type pendingKey struct {
+	arn     string
+	attempt machine.Attempt
+}
+
+const sequenceBlock = 4096
+
+// sequenceKey holds the first number that is not reserved. No ARN is empty, so it collides with no entry.
+func sequenceKey() store.Key { return store.K(store.TableOutbox, "") }
+
+// allocate makes the outbox entries of a step's RunTask commands.
+func (e *Engine) allocate(ctx context.Context, c *commit) error {
+	for i := range c.result.Commands {
+		cmd := &c.result.Commands[i]
+		if cmd.Kind != machine.RunTask {
+			continue
+		}
+		n, err := e.sequence(ctx, c.x.p)
+		if err != nil {
+			e.abandon(c)
+			return err
+		}
+		entry := &outboxEntry{arn: c.x.arn, machine: c.x.meta.MachineARN, attempt: cmd.Attempt, sequence: n, started: c.event.Now, task: cmd.Task}
+		c.x.p.outbox.sent(entry)
+		c.entries = append(c.entries, entry)
+	}
+	return nil
+}
+
+// abandon takes back the entries of a commit that failed.
+func (e *Engine) abandon(c *commit) {
+	for _, entry := range c.entries {
+		c.x.p.outbox.answered(entry.arn, entry.attempt)
+	}
+	c.entries = nil
+}
+
+func (e *Engine) sequence(ctx context.Context, p *partition) (uint64, error) {
+	o := &p.outbox
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.next >= o.reserved {
+		until := o.next + sequenceBlock
+		err := e.cfg.Store.Update(store.Finishing(ctx), p.id, func(tx store.Tx) error {
+			tx.Set(sequenceKey(), binary.BigEndian.AppendUint64(nil, until))
+			return nil
+		})
+		if err != nil {
+			return 0, err
+		}
+		o.reserved = until
+	}
+	o.next++
+	return o.next - 1, nil
+}
+
+func (o *outbox) sent(entry *outboxEntry) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.pending == nil {
+		o.pending, o.done = map[pendingKey]uint64{}, map[uint64]bool{}
+	}
+	o.pending[pendingKey{entry.arn, entry.attempt}] = entry.sequence
+	o.live = append(o.live, entry.sequence)
+}
+
+func (o *outbox) answered(arn string, a machine.Attempt) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	k := pendingKey{arn, a}
+	n, ok := o.pending[k]
+	if !ok {
+		return
+	}
+	delete(o.pending, k)
+	o.done[n] = true
+	for len(o.live) > 0 && o.done[o.live[0]] {
+		delete(o.done, o.live[0])
+		o.live = o.live[1:]
+	}
+}
+
+func (o *outbox) low() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.live) == 0 {
+		return o.next
+	}
+	return o.live[0]
+}
+
+// dispatch sends a task on a goroutine of its own and applies its outcome.
+func (e *Engine) dispatch(p *partition, entry *outboxEntry) {
+	e.work.Go(func() {
+		if e.ctx.Err() != nil {
+			return
+		}
+		out := e.cfg.Dispatcher.Run(e.ctx, Dispatch{
+			ExecutionARN: entry.arn, MachineARN: entry.machine, Attempt: entry.attempt, Task: entry.task, Started: entry.started,
+			Token: aws.Token{Source: fmt.Sprintf("engine/%d", p.id), Seq: entry.sequence, Low: p.outbox.low()},
+		})
+		for delay := 10 * time.Millisecond; e.ctx.Err() == nil; delay = min(2*delay, time.Second) {
+			err := e.outcome(p, entry, out)
+			if err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, store.ErrFailed) || errors.Is(err, store.ErrClosed) {
+				return
+			}
+			if e.ctx.Err() != nil {
+				return
+			}
+			e.cfg.Log.Error("a task's answer could not be stored; trying again", "execution", entry.arn, "state", entry.task.State, "error", err)
+			e.pause(delay)
+		}
+	})
+}
+
+// pause waits on the engine's clock.
+func (e *Engine) pause(d time.Duration) {
+	done := make(chan struct{})
+	stop := e.cfg.Clock.AfterFunc(d, func() { close(done) })
+	select {
+	case <-done:
+	case <-e.ctx.Done():
+		stop()
+	}
+}
+
+// outcome applies what sending a task led to.
+func (e *Engine) outcome(p *partition, entry *outboxEntry, out Outcome) error {
+	ev := machine.Event{Attempt: entry.attempt, Output: out.Output, Error: out.Error, Cause: out.Cause}
+	switch out.Kind {
+	case TaskSucceeded:
+		ev.Kind = machine.TaskSucceeded
+	case TaskFailed:
+		ev.Kind = machine.TaskFailed
+	case TaskSubmitted:
+		ev.Kind = machine.TaskSubmitted
+	case TaskQueued:
+		err := e.cfg.Store.Update(store.Finishing(e.ctx), p.id, func(tx store.Tx) error {
+			tx.Delete(outboxKey(entry.arn, entry.attempt))
+			return nil
+		})
+		if err == nil {
+			p.outbox.answered(entry.arn, entry.attempt)
+		}
+		return err
+	default:
+		panic("engine: outcome without a kind")
+	}
+	_, err := e.Deliver(e.ctx, entry.arn, ev)
+	return err
+}
+
+// resume is what a partition has to go on with after a restart.
+type resume struct {
+	tasks         []*outboxEntry
+	continuations []string
+	due           int64 // epoch milliseconds of the first timer, 0 for none
+}
+
+// recover reads what a partition has to go on with.
+func (e *Engine) recover(ctx context.Context, p *partition) (r resume, err error) {
+	err = e.cfg.Store.View(ctx, p.id, func(rd store.Reader) error {
+		r = resume{}
+		b, err := rd.Get(sequenceKey())
+		if err != nil {
+			return err
+		}
+		p.outbox.next = 1
+		if len(b) == 8 {
+			p.outbox.next = binary.BigEndian.Uint64(b)
+		}
+		p.outbox.reserved = p.outbox.next
+		var bad error
+		table := store.K(store.TableOutbox)
+		for k, v := range rd.Scan(sequenceKey().End(), table.End(), false) {
+			entry, err := decodeOutbox(k, v)
+			if err != nil {
+				bad = err
+				break
+			}
+			r.tasks = append(r.tasks, entry)
+		}
+		table = store.K(store.TableContinue)
+		for k := range rd.Scan(table, table.End(), false) {
+			arn, _, _ := store.CutStr(k[1:])
+			r.continuations = append(r.continuations, arn)
+		}
+		r.due, err = firstTimer(rd)
+		return errors.Join(bad, err)
+	})
+	if err != nil {
+		return r, err
+	}
+	sortBySequence(r.tasks)
+	for _, entry := range r.tasks {
+		p.outbox.sent(entry)
+	}
+	return r, nil
+}

@@ -1,0 +1,223 @@
+package engine
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/newel-run/newel/internal/store"
+	"github.com/newel-run/newel/machine"
+)
+
+// timerLoop fires timers. In memory it keeps, for each partition, only when its next timer may be due: a hint that is
+// never later than the truth. The timers themselves are keys.
+type timerLoop struct {
+	e    *Engine
+	wake chan struct{}
+
+	mu   sync.Mutex
+	next map[store.Partition]int64 // epoch milliseconds; what the heap holds for the partition
+	heap hintHeap
+}
+
+type hint struct {
+	due int64
+	p   store.Partition
+}
+
+type hintHeap []hint
+
+func (h hintHeap) Len() int           { return len(h) }
+func (h hintHeap) Less(i, j int) bool { return h[i].due < h[j].due }
+func (h hintHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *hintHeap) Push(x any)        { *h = append(*h, x.(hint)) }
+func (h *hintHeap) Pop() any {
+	old := *h
+	x := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return x
+}
+
+func (l *timerLoop) init(e *Engine) {
+	l.e = e
+	l.wake = make(chan struct{}, 1)
+	l.next = map[store.Partition]int64{}
+}
+
+// hint says that a partition has a timer that is due at a time.
+func (l *timerLoop) hint(p store.Partition, due int64) {
+	l.mu.Lock()
+	old, ok := l.next[p]
+	if ok && old <= due {
+		l.mu.Unlock()
+		return
+	}
+	l.next[p] = due
+	heap.Push(&l.heap, hint{due, p}) // an older, later entry of the partition is skipped when it comes up
+	first := l.heap[0].due == due
+	l.mu.Unlock()
+	if first {
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// take returns a partition with a timer due at now, or how long to wait for one (0: no timer at all).
+func (l *timerLoop) take(now int64) (p store.Partition, due bool, wait time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.heap) > 0 {
+		h := l.heap[0]
+		if l.next[h.p] != h.due {
+			heap.Pop(&l.heap) // superseded
+			continue
+		}
+		if h.due > now {
+			return 0, false, time.Duration(h.due-now) * time.Millisecond
+		}
+		heap.Pop(&l.heap)
+		delete(l.next, h.p)
+		return h.p, true, 0
+	}
+	return 0, false, 0
+}
+
+const maxTimerWait = time.Hour // the clock may be set meanwhile
+
+func (l *timerLoop) run() {
+	e := l.e
+	for e.ctx.Err() == nil {
+		p, due, wait := l.take(e.now().UnixMilli())
+		if due {
+			l.fire(e.parts[p])
+			continue
+		}
+		var stop func() bool
+		if wait > 0 {
+			stop = e.cfg.Clock.AfterFunc(min(wait, maxTimerWait), func() {
+				select {
+				case l.wake <- struct{}{}:
+				default:
+				}
+			})
+		}
+		select {
+		case <-l.wake:
+		case <-e.ctx.Done():
+		}
+		if stop != nil {
+			stop()
+		}
+	}
+}
+
+const timersAtOnce = 256
+
+// fire applies the due timers of a partition, a bounded number at a time, and says when the next one is due.
+func (l *timerLoop) fire(p *partition) {
+	e := l.e
+	due, next, err := e.dueTimers(p, e.now())
+	if err != nil {
+		if e.ctx.Err() == nil {
+			e.cfg.Log.Error("timers could not be read", "partition", p.id, "error", err)
+			l.hint(p.id, e.now().Add(time.Second).UnixMilli())
+		}
+		return
+	}
+	e.work.Go(func() {
+		failed := false
+		for _, d := range due {
+			if err := e.fireTimer(d); err != nil && e.ctx.Err() == nil {
+				e.cfg.Log.Error("a timer could not be applied", "execution", d.arn, "error", err)
+				failed = true
+			}
+		}
+		if failed {
+			next = e.now().Add(time.Second).UnixMilli()
+		}
+		if next != 0 && e.ctx.Err() == nil {
+			l.hint(p.id, next)
+		}
+	})
+}
+
+func (e *Engine) fireTimer(d dueTimer) error {
+	if d.timer.Kind == expiryTimer {
+		return e.expire(d)
+	}
+	_, err := e.Deliver(e.ctx, d.arn, machine.Event{Kind: machine.TimerFired, Timer: d.timer})
+	if errors.Is(err, ErrNotFound) {
+		return e.cfg.Store.Update(store.Finishing(e.ctx), e.partitionOf(d.arn).id, func(tx store.Tx) error {
+			tx.Delete(d.key)
+			return nil
+		})
+	}
+	return err
+}
+
+// dueTimers reads the timers that are due, and when the next one is.
+func (e *Engine) dueTimers(p *partition, now time.Time) (due []dueTimer, next int64, err error) {
+	err = e.cfg.Store.View(e.ctx, p.id, func(rd store.Reader) error {
+		due, next = due[:0], 0
+		table := store.K(store.TableTimer)
+		for k := range rd.Scan(table, table.End(), false) {
+			d, err := decodeTimer(k)
+			if err != nil {
+				return err
+			}
+			if d.timer.At.After(now) || len(due) == timersAtOnce {
+				next = d.timer.At.UnixMilli()
+				break
+			}
+			due = append(due, d)
+		}
+		return nil
+	})
+	return due, next, err
+}
+
+func firstTimer(rd store.Reader) (int64, error) {
+	table := store.K(store.TableTimer)
+	for k := range rd.Scan(table, table.End(), false) {
+		d, err := decodeTimer(k)
+		return d.timer.At.UnixMilli(), err
+	}
+	return 0, nil
+}
+
+// expire deletes a finished execution whose retention is over; its name is free in the same transaction.
+func (e *Engine) expire(d dueTimer) error {
+	p := e.partitionOf(d.arn)
+	x := p.acquire(d.arn)
+	defer x.release(true)
+	return e.cfg.Store.Update(store.Finishing(context.WithoutCancel(e.ctx)), p.id, func(tx store.Tx) error {
+		tx.Delete(d.key)
+		meta, _, _, err := readExecution(tx, d.arn)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, table := range []byte{store.TableExecution, store.TableHistory} {
+			k := store.K(table, d.arn)
+			tx.DeleteRange(k, k.End())
+		}
+		tx.Delete(indexKey(meta.MachineARN, meta.Start, d.arn))
+		return nil
+	})
+}
+
+func sortBySequence(entries []*outboxEntry) {
+	slices.SortFunc(entries, func(a, b *outboxEntry) int {
+		if a.sequence < b.sequence {
+			return -1
+		}
+		return 1
+	})
+}

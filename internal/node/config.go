@@ -1,0 +1,115 @@
+package node
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/newel-run/newel/machine"
+)
+
+// Config is everything that can be set about a server. Flags, NEWEL_* variables and the configuration file are read by
+// the command line and end here.
+type Config struct {
+	Listen string // "127.0.0.1:4566" if empty; port 0 takes a free one
+	Data   string // data directory, ".newel" in the working directory if empty
+	Memory bool   // keep nothing
+	Store  string // "" for the embedded store; "postgres://..." comes with a later version
+
+	Account string // twelve digits, "000000000000" if empty
+	Region  string // "us-east-1" if empty
+
+	Limits map[string]string // --limit NAME=VALUE
+
+	Hosts       []string // further host names that clients may use
+	Credentials string   // file of access keys whose signatures are checked
+	TLSCert     string
+	TLSKey      string
+	Insecure    bool
+
+	NoInstall   bool   // never install what AWS's runtimes carry
+	ForeignARNs string // "local" (default) or "strict"
+	CacheDir    string // unpacked code and installed packages; the user's cache directory if empty
+
+	Drain   time.Duration // how long running requests may take after a stop; 10 s if zero
+	Log     *slog.Logger
+	Version string
+}
+
+// WithDefaults fills what is not set.
+func (c Config) WithDefaults() Config {
+	for _, d := range []struct {
+		field *string
+		value string
+	}{{&c.Listen, "127.0.0.1:4566"}, {&c.Data, ".newel"}, {&c.Account, "000000000000"}, {&c.Region, "us-east-1"}, {&c.ForeignARNs, "local"}, {&c.Version, "dev"}} {
+		if *d.field == "" {
+			*d.field = d.value
+		}
+	}
+	if c.CacheDir == "" {
+		if dir, err := os.UserCacheDir(); err == nil {
+			c.CacheDir = filepath.Join(dir, "newel")
+		} else {
+			c.CacheDir = filepath.Join(os.TempDir(), "newel-cache")
+		}
+	}
+	if c.Drain == 0 {
+		c.Drain = 10 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+var accountID = regexp.MustCompile(`^[0-9]{12}$`)
+
+func (c Config) validate() error {
+	switch {
+	case !accountID.MatchString(c.Account):
+		return fmt.Errorf("account %q: twelve digits are needed", c.Account)
+	case c.Store != "":
+		return fmt.Errorf("store %q: this version has the embedded store only", c.Store)
+	case c.ForeignARNs != "local" && c.ForeignARNs != "strict":
+		return fmt.Errorf("foreign ARNs %q: local or strict", c.ForeignARNs)
+	}
+	return nil
+}
+
+// limits is the table of what --limit can set: its name and where it goes.
+var limits = map[string]func(l *settings) *int{
+	"history-events":    func(l *settings) *int { return &l.machine.HistoryEvents },
+	"payload-bytes":     func(l *settings) *int { return &l.machine.PayloadBytes },
+	"inline-iterations": func(l *settings) *int { return &l.machine.InlineIterations },
+	"lambda-workers":    func(l *settings) *int { return &l.workers },
+}
+
+// settings are the limits of one server.
+type settings struct {
+	machine machine.Limits
+	workers int // Lambda processes at a time
+}
+
+func parseLimits(in map[string]string) (settings, error) {
+	l := settings{workers: 4 * runtime.GOMAXPROCS(0)}
+	for name, text := range in {
+		field := limits[name]
+		if field == nil {
+			return l, fmt.Errorf("limit %q is not known; there are %s", name, strings.Join(slices.Sorted(maps.Keys(limits)), ", "))
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n <= 0 {
+			return l, fmt.Errorf("limit %s=%s: a positive whole number is needed", name, text)
+		}
+		*field(&l) = n
+	}
+	return l, nil
+}

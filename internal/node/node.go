@@ -1,0 +1,180 @@
+// Package node is the composition root: it opens the store, makes every service, joins them at the seam and serves
+// them. It is the only package that knows all others.
+//
+// Start order: store, services, resumption of what was running, listener. Stop order is the reverse: no new requests,
+// then the engine and the functions, then the store; what is unfinished resumes at the next start.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/cfn"
+	"github.com/newel-run/newel/internal/dynamodb"
+	"github.com/newel-run/newel/internal/gateway"
+	"github.com/newel-run/newel/internal/iam"
+	"github.com/newel-run/newel/internal/lambda"
+	"github.com/newel-run/newel/internal/logs"
+	"github.com/newel-run/newel/internal/service"
+	"github.com/newel-run/newel/internal/sqs"
+	"github.com/newel-run/newel/internal/states"
+	"github.com/newel-run/newel/internal/store"
+	"github.com/newel-run/newel/internal/store/memory"
+	"github.com/newel-run/newel/internal/store/pebble"
+	"github.com/newel-run/newel/internal/sts"
+	"github.com/newel-run/newel/internal/task"
+)
+
+// Node is a running server.
+type Node struct {
+	cfg      Config
+	store    store.Store
+	router   *router
+	states   *states.Service
+	lambda   *lambda.Service
+	gateway  *gateway.Gateway
+	listener net.Listener
+
+	stop   context.CancelFunc
+	served chan error
+	once   sync.Once
+	err    error
+}
+
+// Start makes a server and returns when it answers requests and everything that was running has been resumed.
+func Start(ctx context.Context, cfg Config) (*Node, error) {
+	cfg = cfg.WithDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	set, err := parseLimits(cfg.Limits)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: cfg, served: make(chan error, 1)}
+	if n.store, err = openStore(cfg); err != nil {
+		return nil, err
+	}
+	if err = n.start(ctx, set); err != nil {
+		return nil, errors.Join(err, n.Close(ctx))
+	}
+	return n, nil
+}
+
+func openStore(cfg Config) (store.Store, error) {
+	if cfg.Memory {
+		return memory.New(memory.Options{}), nil
+	}
+	s, err := pebble.Open(cfg.Data, pebble.Options{Logger: cfg.Log})
+	if err != nil {
+		return nil, fmt.Errorf("data directory %s: %w", cfg.Data, err)
+	}
+	return s, nil
+}
+
+func (n *Node) start(ctx context.Context, set settings) error {
+	gatewayConfig := gateway.Config{
+		Account: n.cfg.Account, Region: n.cfg.Region, Version: n.cfg.Version, Hosts: n.cfg.Hosts, Credentials: n.cfg.Credentials,
+		CertFile: n.cfg.TLSCert, KeyFile: n.cfg.TLSKey, Insecure: n.cfg.Insecure, Drain: n.cfg.Drain, Log: n.cfg.Log,
+		Identify: sts.Identify,
+	}
+	if err := gatewayConfig.CheckListen(n.cfg.Listen); err != nil {
+		return err
+	}
+	var err error
+	if n.listener, err = net.Listen("tcp", n.cfg.Listen); err != nil {
+		return err
+	}
+	if err := n.compose(set); err != nil {
+		return err
+	}
+	if err := n.lambda.Start(ctx); err != nil {
+		return err
+	}
+	if err := n.states.Start(ctx); err != nil {
+		return err
+	}
+	gatewayConfig.Services = n.router.names()
+	if n.gateway, err = gateway.New(gatewayConfig, n.router); err != nil {
+		return err
+	}
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	n.stop = stop
+	go func() { n.served <- n.gateway.Serve(serving, n.listener) }()
+	return nil
+}
+
+// compose makes the services and joins them.
+func (n *Node) compose(set settings) error {
+	n.router = &router{services: map[string]operator{}}
+	env := &service.Env{Store: n.store, Caller: n.router, Now: time.Now, Log: n.cfg.Log, Account: n.cfg.Account, Region: n.cfg.Region, BaseURL: n.URL}
+	var err error
+	if n.lambda, err = lambda.New(env, lambda.Config{DataDir: n.cfg.Data, Memory: n.cfg.Memory, CacheDir: n.cfg.CacheDir, MaxWorkers: set.workers, NoInstall: n.cfg.NoInstall}); err != nil {
+		return err
+	}
+	tasks := &task.Runner{Caller: n.router, Has: n.router.has}
+	n.states = states.New(states.Config{Env: env, Dispatcher: tasks, Resource: tasks.Problem, Limits: set.machine})
+	for _, s := range []operator{
+		n.states, n.lambda, sqs.New(env), dynamodb.New(env), iam.New(env), sts.New(env), logs.New(env), cfn.New(env),
+	} {
+		n.router.add(s)
+	}
+	return nil
+}
+
+// Caller is the whole of AWS as this server knows it.
+func (n *Node) Caller() aws.Caller { return n.router }
+
+// States is the Step Functions service, for tools that run in the server's process.
+func (n *Node) States() *states.Service { return n.states }
+
+// URL is where clients reach the server.
+func (n *Node) URL() string {
+	scheme := "http"
+	if n.cfg.TLSCert != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + n.listener.Addr().String()
+}
+
+// Wait returns when the server has stopped serving: after Close, or because the store can no longer write, which is an
+// error; the process should end and recover at its next start.
+func (n *Node) Wait() error {
+	select {
+	case err := <-n.served:
+		n.served <- err
+		return err
+	case <-n.store.Failed():
+		return n.store.Err()
+	}
+}
+
+// Close stops serving, waits for what is running up to the drain time, and closes the store.
+func (n *Node) Close(ctx context.Context) error {
+	n.once.Do(func() { n.err = n.close() })
+	return n.err
+}
+
+func (n *Node) close() error {
+	var errs []error
+	if n.stop != nil {
+		n.stop()
+		err := <-n.served
+		n.served <- err
+		errs = append(errs, err)
+	} else if n.listener != nil {
+		errs = append(errs, n.listener.Close())
+	}
+	if n.states != nil {
+		n.states.Close()
+	}
+	if n.lambda != nil {
+		n.lambda.Close()
+	}
+	return errors.Join(append(errs, n.store.Close())...)
+}

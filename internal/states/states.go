@@ -1,0 +1,144 @@
+// Package states is the AWS Step Functions API over internal/engine.
+//
+// A state machine is a head record (what can change) and one record a revision (what an execution keeps for its whole
+// life: definition, role, logging, tracing, encryption). Revisions are immutable, so executions name theirs by id and
+// every node may cache them; deleting a machine removes its head and leaves the revisions to the executions that still
+// need them. All records of a machine live on the partition of its ARN.
+package states
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"time"
+
+	"github.com/newel-run/newel/asl"
+	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/engine"
+	"github.com/newel-run/newel/internal/service"
+	"github.com/newel-run/newel/internal/store"
+	"github.com/newel-run/newel/machine"
+)
+
+// Service answers the Step Functions API.
+type Service struct {
+	*service.Service
+	env       *service.Env
+	engine    *engine.Engine
+	revisions *revisions
+	resource  func(i asl.Integration, resource string) string
+}
+
+// Config is what the API needs beside the common environment.
+type Config struct {
+	Env        *service.Env
+	Dispatcher engine.Dispatcher
+	// Resource says why a Task's Resource cannot be run here; "" if it can (see asl.Options).
+	Resource func(i asl.Integration, resource string) string
+	Limits   machine.Limits
+	Clock    engine.Clock
+}
+
+// New makes the service and its engine; Start begins the engine's work.
+func New(cfg Config) *Service {
+	s := &Service{env: cfg.Env, resource: cfg.Resource}
+	s.revisions = newRevisions(cfg.Env.Store)
+	s.engine = engine.New(engine.Config{
+		Store: cfg.Env.Store, Definitions: s.revisions, Dispatcher: cfg.Dispatcher, Clock: cfg.Clock,
+		Log: cfg.Env.Log, Limits: cfg.Limits,
+	})
+	s.Service = service.New("states", cfg.Env, s.rows())
+	s.Place = func(_, _, key string) store.Partition { return store.Place(cfg.Env.Store.Partitions(), key) }
+	return s
+}
+
+// Engine is the engine under the API.
+func (s *Service) Engine() *engine.Engine { return s.engine }
+
+// Start resumes what was running.
+func (s *Service) Start(ctx context.Context) error { return s.engine.Start(ctx) }
+
+// Close stops the engine.
+func (s *Service) Close() { s.engine.Close() }
+
+// rows is the table of operations with the partition that each works on: the machine's for what touches a machine
+// record, the engine's own placement for executions (Do), all of them for lists.
+func (s *Service) rows() []service.Operation {
+	do := func(f func(context.Context, *service.Context) (any, error)) func(context.Context, *service.Context) (*aws.Output, error) {
+		return func(ctx context.Context, c *service.Context) (*aws.Output, error) {
+			v, err := f(ctx, c)
+			if err != nil {
+				return nil, wire(err)
+			}
+			return service.Answer(v), nil
+		}
+	}
+	return []service.Operation{
+		{Name: "CreateStateMachine", Key: machineByName, Update: s.createStateMachine},
+		{Name: "UpdateStateMachine", Key: machineByARN, Update: s.updateStateMachine},
+		{Name: "DeleteStateMachine", Key: machineByARN, Update: s.deleteStateMachine},
+		{Name: "DescribeStateMachine", Key: machineByARN, View: s.describeStateMachine},
+		{Name: "ListStateMachines", Do: do(s.listStateMachines)},
+		{Name: "ValidateStateMachineDefinition", Do: do(s.validateDefinition)},
+		{Name: "TagResource", Key: resourceByARN, Update: s.tagResource},
+		{Name: "UntagResource", Key: resourceByARN, Update: s.untagResource},
+		{Name: "ListTagsForResource", Key: resourceByARN, View: s.listTags},
+		{Name: "StartExecution", Do: do(s.startExecution)},
+		{Name: "DescribeExecution", Do: do(s.describeExecution)},
+		{Name: "DescribeStateMachineForExecution", Do: do(s.describeForExecution)},
+		{Name: "ListExecutions", Do: do(s.listExecutions)},
+		{Name: "GetExecutionHistory", Do: do(s.getExecutionHistory)},
+		{Name: "StopExecution", Do: do(s.stopExecution)},
+		{Name: "SendTaskSuccess", Do: do(s.sendTaskSuccess)},
+		{Name: "SendTaskFailure", Do: do(s.sendTaskFailure)},
+		{Name: "SendTaskHeartbeat", Do: do(s.sendTaskHeartbeat)},
+	}
+}
+
+// epoch is a timestamp as AWS's JSON protocol writes it: seconds with milliseconds.
+type epoch int64 // milliseconds
+
+func (e epoch) MarshalJSON() ([]byte, error) {
+	b := make([]byte, 0, 16)
+	return appendEpoch(b, int64(e)), nil
+}
+
+func appendEpoch(b []byte, ms int64) []byte {
+	sec, frac := ms/1000, ms%1000
+	b = appendInt(b, sec)
+	if frac == 0 {
+		return b
+	}
+	return append(b, '.', byte('0'+frac/100), byte('0'+frac/10%10), byte('0'+frac%10))
+}
+
+func epochOf(t time.Time) epoch { return epoch(t.UnixMilli()) }
+
+// newUUID makes a version 4 UUID.
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return formatUUID(b)
+}
+
+func formatUUID(b [16]byte) string {
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	const hex = "0123456789abcdef"
+	out := make([]byte, 0, 36)
+	for i, c := range b {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			out = append(out, '-')
+		}
+		out = append(out, hex[c>>4], hex[c&15])
+	}
+	return string(out)
+}
+
+// rawOr returns a member's JSON, or a default where it was not given.
+func rawOr(raw json.RawMessage, or string) json.RawMessage {
+	if len(raw) == 0 || string(raw) == "null" {
+		return json.RawMessage(or)
+	}
+	return raw
+}
