@@ -1,0 +1,187 @@
+package gateway
+
+import (
+	"bufio"
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+
+	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/aws/sigv4"
+)
+
+// identity is who calls, and where.
+type identity struct{ account, region, principal string }
+
+// signature is what a request says of its signer; its parts are empty if it is not signed.
+type signature struct {
+	accessKey, region, service string
+}
+
+var regionName = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+){1,3}-[0-9]{1,2}$`)
+
+// parseSignature reads the credential scope of a request without checking anything.
+func parseSignature(r *http.Request) signature {
+	credential := ""
+	if h := r.Header.Get("Authorization"); strings.HasPrefix(h, "AWS4-") {
+		_, after, _ := strings.Cut(h, "Credential=")
+		credential, _, _ = strings.Cut(after, ",")
+	} else if strings.Contains(r.URL.RawQuery, "X-Amz-Credential=") {
+		credential = r.URL.Query().Get("X-Amz-Credential")
+	}
+	// The access key may not contain a slash; the scope has four parts, or three without the region (SigV4A).
+	p := strings.Split(strings.TrimSpace(credential), "/")
+	switch len(p) {
+	case 5:
+		return signature{p[0], p[2], p[3]}
+	case 4:
+		return signature{p[0], "", p[2]}
+	}
+	return signature{}
+}
+
+// key is an access key that may sign requests.
+type key struct{ id, secret, account, principal string }
+
+type authenticator struct {
+	cfg  Config
+	keys map[string]key // nil: signatures are not checked
+}
+
+func newAuthenticator(cfg Config) (*authenticator, error) {
+	a := &authenticator{cfg: cfg}
+	if cfg.Credentials == "" {
+		return a, nil
+	}
+	var err error
+	a.keys, err = readCredentials(cfg.Credentials, cfg.Account)
+	return a, err
+}
+
+// identify checks who sent a request. Without a file of credentials everybody is who they say: an access key of twelve
+// digits is an account.
+func (a *authenticator) identify(r *http.Request, body []byte, s signature) (identity, error) {
+	id := identity{account: a.cfg.Account, region: a.cfg.Region}
+	if regionName.MatchString(s.region) {
+		id.region = s.region
+	}
+	if a.keys != nil {
+		return id, a.verify(r, body, s, &id)
+	}
+	if s.accessKey != "" && a.cfg.Identify != nil {
+		if account, principal, ok := a.cfg.Identify(s.accessKey, sessionToken(r)); ok {
+			id.account, id.principal = account, principal
+			return id, nil
+		}
+	}
+	if accountID.MatchString(s.accessKey) {
+		id.account = s.accessKey
+	}
+	return id, nil
+}
+
+func sessionToken(r *http.Request) string {
+	if t := r.Header.Get("X-Amz-Security-Token"); t != "" {
+		return t
+	}
+	if r.URL.RawQuery == "" {
+		return ""
+	}
+	return r.URL.Query().Get("X-Amz-Security-Token")
+}
+
+func (a *authenticator) verify(r *http.Request, body []byte, s signature, id *identity) error {
+	if s.accessKey == "" {
+		return &aws.Error{Code: "MissingAuthenticationTokenException", Message: "Missing Authentication Token", Status: http.StatusForbidden, QueryCode: "MissingAuthenticationToken"}
+	}
+	k, ok := a.keys[s.accessKey]
+	if !ok {
+		return &aws.Error{Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid.", Status: http.StatusForbidden, QueryCode: "InvalidClientTokenId"}
+	}
+	if err := sigv4.Verify(r, body, k.secret, now(), a.cfg.ClockSkew); err != nil {
+		return &aws.Error{Code: "InvalidSignatureException", Message: err.Error(), Status: http.StatusForbidden, QueryCode: "SignatureDoesNotMatch"}
+	}
+	id.account, id.principal = k.account, k.principal
+	return nil
+}
+
+// readCredentials reads a file in the format of AWS's shared credentials file: sections with aws_access_key_id and
+// aws_secret_access_key. Newel's own settings are account (twelve digits; default: the access key if it is one, else the
+// server's) and principal (an ARN).
+func readCredentials(file, account string) (map[string]key, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("credentials: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	keys := map[string]key{}
+	var k key
+	finish := func() error {
+		if k == (key{}) {
+			return nil
+		}
+		if k.id == "" || k.secret == "" {
+			return fmt.Errorf("credentials: %s: a section lacks aws_access_key_id or aws_secret_access_key", file)
+		}
+		if k.account == "" {
+			if k.account = account; accountID.MatchString(k.id) {
+				k.account = k.id
+			}
+		}
+		if !accountID.MatchString(k.account) {
+			return fmt.Errorf("credentials: %s: account %q: twelve digits are needed", file, k.account)
+		}
+		keys[k.id], k = k, key{}
+		return nil
+	}
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || line[0] == '#' || line[0] == ';' {
+			continue
+		}
+		if line[0] == '[' {
+			if err := finish(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err := k.set(line); err != nil {
+			return nil, fmt.Errorf("credentials: %s:%d: %w", file, n, err)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("credentials: %w", err)
+	}
+	if err := finish(); err != nil {
+		return nil, err
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("credentials: %s holds no access key", file)
+	}
+	return keys, nil
+}
+
+func (k *key) set(line string) error {
+	name, value, ok := strings.Cut(line, "=")
+	if !ok {
+		return fmt.Errorf("name = value is needed, not %q", strings.SplitN(line, " ", 2)[0])
+	}
+	value = strings.TrimSpace(value)
+	switch strings.TrimSpace(name) {
+	case "aws_access_key_id":
+		k.id = value
+	case "aws_secret_access_key":
+		k.secret = value
+	case "account":
+		k.account = value
+	case "principal":
+		k.principal = value
+	case "region", "output", "aws_session_token": // settings of clients that share the file
+	default:
+		return fmt.Errorf("unknown setting %q", strings.TrimSpace(name))
+	}
+	return nil
+}

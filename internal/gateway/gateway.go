@@ -1,0 +1,159 @@
+// Package gateway is the HTTP edge of the seam: it turns requests of AWS clients into aws.Request, calls, and writes the
+// answer. One port serves every service; which service and operation a request means follows from the X-Amz-Target
+// header, the path of RPC v2, the Action parameter, or the method and URI of a REST API within the service that the
+// request is signed for (route.go).
+//
+// What decides is in this order: the guard (guard.go: Host, Origin, fetch metadata, CORS preflights), then credentials
+// (auth.go), then the protocol. A request that fails there reaches no service. The gateway keeps no state but metrics of
+// its own life; anything that can fail behind it comes back as an error of Caller: an *aws.Error is written in the
+// protocol of the request, anything else is logged and becomes an InternalFailure without details.
+//
+// The handler works on a request in memory (body limit in Config) and writes header and body of the answer together. It
+// is net/http today; nothing behind serve knows of it.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/newel-run/newel/internal/aws"
+)
+
+// Gateway serves AWS's APIs over HTTP.
+type Gateway struct {
+	cfg    Config
+	caller aws.Caller
+	guard  guard
+	auth   *authenticator
+	router *router
+	hooks  *http.ServeMux
+	drain  chan struct{}
+	closed atomic.Bool
+}
+
+// New makes a gateway for what caller answers. The error is a Config that cannot be served.
+func New(cfg Config, caller aws.Caller) (*Gateway, error) {
+	cfg = cfg.WithDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	g := &Gateway{cfg: cfg, caller: caller, guard: newGuard(cfg.Hosts), router: newRouter(cfg.Services), hooks: http.NewServeMux(), drain: make(chan struct{})}
+	var err error
+	if g.auth, err = newAuthenticator(cfg); err != nil {
+		return nil, err
+	}
+	g.hooks.HandleFunc("GET "+healthPath, g.health)
+	return g, nil
+}
+
+// Handle serves the paths of a pattern (as in http.ServeMux) by h instead of as AWS API. The guard's rules apply to them,
+// credentials do not: h sees to its own. Handle is called before Serve.
+func (g *Gateway) Handle(pattern string, h http.Handler) { g.hooks.Handle(pattern, h) }
+
+// Serve answers connections of l until ctx ends; then it stops accepting, closes aws.Draining of the running requests,
+// waits for them at most Config.Drain and cuts off the rest. It returns nil after a drain, else what stopped it.
+// A listener on an address other than loopback is refused unless the configuration secures it.
+func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
+	if err := g.cfg.CheckListen(l.Addr().String()); err != nil {
+		_ = l.Close() // nothing was accepted
+		return err
+	}
+	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	base = aws.WithDrain(base, g.drain)
+	srv := &http.Server{
+		Handler:           g,
+		ReadHeaderTimeout: g.cfg.HeaderTimeout,
+		IdleTimeout:       g.cfg.IdleTimeout,
+		MaxHeaderBytes:    g.cfg.HeaderBytesMax,
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ConnState:         flushIdle,
+		ConnContext:       withConn,
+		ErrorLog:          slog.NewLogLogger(g.cfg.Log.Handler(), slog.LevelDebug),
+	}
+	tlsConfig, err := g.cfg.tlsConfig()
+	if err != nil {
+		_ = l.Close()
+		return err
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(newListener(l, tlsConfig)) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	return g.stop(srv)
+}
+
+func (g *Gateway) stop(srv *http.Server) error {
+	if g.closed.CompareAndSwap(false, true) {
+		close(g.drain)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), g.cfg.Drain)
+	defer cancel()
+	err := srv.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		g.cfg.Log.Warn("requests were still running when the drain time was over", "drain", g.cfg.Drain)
+		err = srv.Close()
+	}
+	return err
+}
+
+// ServeHTTP makes the gateway an http.Handler.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := requestID()
+	if e := g.guard.check(r); e != nil {
+		g.refuse(w, r, e, id)
+		return
+	}
+	if _, pattern := g.hooks.Handler(r); pattern != "" {
+		g.hooks.ServeHTTP(w, r)
+		return
+	}
+	g.serveAPI(w, r, id)
+}
+
+// readBody reads a body of at most BodyBytesMax bytes.
+func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	limit := g.cfg.BodyBytesMax
+	if r.ContentLength > limit {
+		return nil, tooLarge(limit)
+	}
+	if r.ContentLength == 0 {
+		return nil, nil
+	}
+	in := http.MaxBytesReader(w, r.Body, limit)
+	var body []byte
+	var err error
+	if n := r.ContentLength; n > 0 && n <= preallocateMax {
+		body = make([]byte, n)
+		_, err = io.ReadFull(in, body)
+	} else {
+		body, err = io.ReadAll(in)
+	}
+	var over *http.MaxBytesError
+	if errors.As(err, &over) {
+		return nil, tooLarge(limit)
+	}
+	if err != nil {
+		return nil, &aws.Error{Code: "IncompleteBody", Message: "The request body could not be read: " + err.Error()}
+	}
+	return body, nil
+}
+
+// preallocateMax bounds the memory that a Content-Length makes us reserve before the bytes are there.
+const preallocateMax = 1 << 20
+
+func tooLarge(limit int64) *aws.Error {
+	return &aws.Error{Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge,
+		Message: "The request body is larger than the limit of " + byteCount(limit) + "."}
+}
+
+func now() time.Time { return time.Now() }

@@ -1,0 +1,136 @@
+package gateway
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+
+	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/aws/wire"
+)
+
+// serveAPI answers one request of an AWS client.
+func (g *Gateway) serveAPI(w http.ResponseWriter, r *http.Request, id string) {
+	body, err := g.readBody(w, r)
+	m := &wire.Message{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Header: r.Header, Body: body}
+	signed := parseSignature(r)
+	call := &wire.Call{Protocol: wire.JSON, RequestID: id}
+	var who identity
+	if err == nil {
+		who, err = g.auth.identify(r, body, signed)
+	}
+	if err == nil {
+		err = decodeTransfer(m, g.cfg.BodyBytesMax)
+	}
+	// The protocol is worked out even for a request that is refused, so that its client understands the refusal.
+	if found, e := g.router.route(r.Host, m, signed.service); found != nil {
+		call = found
+		call.RequestID = id
+		if err == nil && e != nil {
+			err = e
+		}
+	}
+	if err != nil {
+		g.writeError(w, r, call, err)
+		return
+	}
+	req := &aws.Request{
+		Service: call.Service.Key, Operation: call.Operation.Name, Account: who.account, Region: who.region,
+		Principal: who.principal, ID: id, Host: r.Host,
+	}
+	if err := wire.DecodeRequest(call, m, req); err != nil {
+		g.writeError(w, r, call, err)
+		return
+	}
+	req.Tail = req.Service == "lambda" && r.Header.Get("X-Amz-Log-Type") == "Tail"
+	g.answer(w, r, call, req)
+}
+
+func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, call *wire.Call, req *aws.Request) {
+	out, err := g.caller.Call(r.Context(), req)
+	if err != nil {
+		g.writeError(w, r, call, err)
+		return
+	}
+	if out == nil {
+		out = &aws.Output{}
+	}
+	answer, err := wire.EncodeAnswer(call, out)
+	if err != nil {
+		g.writeError(w, r, call, err)
+		return
+	}
+	write(w, r, answer)
+}
+
+// writeError writes an error answer; what is not an *aws.Error is our fault and is logged, not shown.
+func (g *Gateway) writeError(w http.ResponseWriter, r *http.Request, call *wire.Call, err error) {
+	var e *aws.Error
+	if !errors.As(err, &e) {
+		if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+			return // the client is gone
+		}
+		operation := ""
+		if call.Operation != nil {
+			operation = call.Service.Key + ":" + call.Operation.Name
+		}
+		g.cfg.Log.Error("request failed", "operation", operation, "request", call.RequestID, "error", err)
+		e = &aws.Error{Code: "InternalFailure", Status: http.StatusInternalServerError, Fault: true,
+			Message: "The request processing has failed because of an unknown error, exception or failure. (request " + call.RequestID + ")"}
+	}
+	if e.Status == http.StatusRequestEntityTooLarge || e.Code == "IncompleteBody" {
+		w.Header().Set("Connection", "close") // the rest of the body is not read
+	}
+	write(w, r, wire.EncodeError(call, e))
+}
+
+// refuse answers a request that the guard does not let in, in the protocol that can be told without looking further.
+func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, e *aws.Error, id string) {
+	g.cfg.Log.Warn("refused a request", "host", r.Host, "origin", r.Header.Get("Origin"), "reason", e.Message)
+	w.Header().Set("Connection", "close")
+	write(w, r, wire.EncodeError(&wire.Call{Protocol: wire.JSON, RequestID: id}, e))
+}
+
+// write sends header and body at once.
+func write(w http.ResponseWriter, r *http.Request, m *wire.Message) {
+	h := w.Header()
+	for k, v := range m.Header {
+		h[k] = v
+	}
+	if m.Status != http.StatusNoContent && m.Status != http.StatusNotModified {
+		if r.Method != http.MethodHead || h["Content-Length"] == nil {
+			h["Content-Length"] = []string{strconv.Itoa(len(m.Body))}
+		}
+	}
+	hold(r)
+	w.WriteHeader(m.Status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(m.Body) // the client is gone if this fails
+	}
+}
+
+// requestID makes a random UUID.
+func requestID() string {
+	var b [16]byte
+	hi, lo := rand.Uint64(), rand.Uint64()
+	for i := range 8 {
+		b[i], b[8+i] = byte(hi>>(8*i)), byte(lo>>(8*i))
+	}
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	var s [36]byte
+	hex.Encode(s[:8], b[:4])
+	hex.Encode(s[9:13], b[4:6])
+	hex.Encode(s[14:18], b[6:8])
+	hex.Encode(s[19:23], b[8:10])
+	hex.Encode(s[24:], b[10:])
+	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
+	return string(s[:])
+}
+
+func unknownOperation(format string, args ...any) *aws.Error {
+	return &aws.Error{Code: "UnknownOperationException", Message: fmt.Sprintf(format, args...)}
+}
