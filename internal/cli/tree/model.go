@@ -242,8 +242,8 @@ func (t *Tree) fail(th *Thread, e Event) {
 	if n := len(th.States); n > 0 && th.States[n-1].Status == Running {
 		t.close(th.States[n-1], Failed, e)
 	}
-	t.abort(th, Aborted, e.Time)
 	th.finish(Failed, e.Time)
+	t.abort(th, Aborted, e.Time)
 }
 
 func (t *Tree) composite(e Event, p place) place {
