@@ -3,6 +3,7 @@ package asl
 import (
 	"time"
 
+	"github.com/newel-run/newel/asl/jsonpath"
 	"github.com/newel-run/newel/asl/value"
 )
 
@@ -67,7 +68,11 @@ type State struct {
 	Branches []*Scope // Parallel
 	Map      *MapFields
 
-	flow flow // data flow and the fields of Pass, Choice, Wait and Fail, private to the language (see flow.go)
+	// Private to the language: the data flow (see flow.go) and what the methods of the types' own fields need.
+	flow   flow
+	choice *choiceFields
+	wait   *waitFields
+	fail   *failFields
 }
 
 // TaskFields are the fields of a Task state beside its data flow.
@@ -75,6 +80,9 @@ type TaskFields struct {
 	Resource                 string
 	Integration              Integration
 	HasTimeout, HasHeartbeat bool // a field or path for it is there
+
+	timeout, heartbeat secondsField
+	role               *expression
 }
 
 // Kind is the kind of thing that a Task's Resource names.
@@ -115,6 +123,10 @@ type MapFields struct {
 	Distributed bool
 	// The fields of distributed mode (ItemReader, ResultWriter, ...) come with it.
 	ExecutionType, Label string
+
+	items          *jsonpath.Path
+	selector       *template
+	maxConcurrency secondsField
 }
 
 // Retrier is one entry of Retry.
@@ -146,6 +158,8 @@ type Env struct {
 	// Random is the execution's own deterministic source, for States.UUID and States.MathRandom.
 	Random func() uint64
 	Now    time.Time
+
+	context *value.Doc // what Context has made
 }
 
 // Error is an error that evaluating a state's fields ends in, with AWS's name and wording. The machine puts AWS's

@@ -87,6 +87,3 @@ func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, s[start:]...)
 	return append(dst, '"')
 }
-
-// Int makes a Number of an integer.
-func Int(n int64) Number { return Number(strconv.FormatInt(n, 10)) }

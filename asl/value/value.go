@@ -30,7 +30,7 @@ type Object struct {
 	index   map[string]int // made when the object grows past a few members
 }
 
-const indexFrom = 9
+const indexFrom = 17
 
 // NewObject makes an object of members in order.
 func NewObject(members ...Member) *Object {
@@ -175,3 +175,6 @@ func (d *Doc) Size() int { return len(d.Bytes()) }
 
 // Same reports whether two documents have the same text.
 func (d *Doc) Same(e *Doc) bool { return d == e || bytes.Equal(d.Bytes(), e.Bytes()) }
+
+// Decoded says whether the document's value is there, so that Value costs nothing.
+func (d *Doc) Decoded() bool { return d.parsed }

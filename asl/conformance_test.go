@@ -1,0 +1,181 @@
+package asl_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/newel-run/newel/asl"
+	"github.com/newel-run/newel/asl/value"
+)
+
+// recordedCases finds the recorded AWS answers; the test is skipped where they are not there.
+func recordedCases(t testing.TB) []string {
+	dir := os.Getenv("NEWEL_CONFORMANCE")
+	if dir == "" {
+		shared := os.Getenv("NEWEL_SHARED")
+		if shared == "" {
+			shared = "../../shared"
+		}
+		dir = filepath.Join(shared, "conformance")
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "cases", "*", "*.json"))
+	if len(files) == 0 {
+		t.Skip("SKIPPED: no recorded cases at " + dir)
+	}
+	return files
+}
+
+type recordedCase struct {
+	Trust string
+	Steps []struct {
+		Op, Action, Expect_snapshot_key string
+		Args                            json.RawMessage
+		Expect_error                    bool
+		Save_as                         string
+	}
+	Expected map[string]json.RawMessage
+}
+
+// run walks a machine that has no tasks or nested scopes; ok is false where it meets one.
+func run(d *asl.Definition, input *value.Doc) (output *value.Doc, err error, ok bool) {
+	context := value.TextString(`{"Execution":{"Id":"EXECUTION","Input":` + input.String() + `,"Name":"NAME","RoleArn":"R","StartTime":"T"},"State":{"Name":"S","EnteredTime":"T"},"StateMachine":{"Id":"MACHINE","Name":"NAME"}}`)
+	state := d.Root.Start
+	for range 1000 {
+		env := func(in *value.Doc) *asl.Env {
+			return &asl.Env{Input: in, Context: func() *value.Doc { return context }, Now: time.Now(), Random: func() uint64 { return 7 }}
+		}
+		effective, err := state.Effective(env(input))
+		if err != nil {
+			return nil, err, true
+		}
+		next, result := state.Next, effective
+		switch state.Type {
+		case asl.Pass:
+			result, err = state.Arguments(env(effective))
+		case asl.Choice:
+			next, err = state.Choose(env(effective))
+		case asl.Wait:
+			_, err = state.WaitUntil(env(effective))
+		case asl.Succeed:
+		case asl.Fail:
+			name, cause, err := state.FailWith(env(input))
+			if err == nil {
+				failure := &asl.Error{}
+				if name != nil {
+					failure.Name = *name
+				}
+				if cause != nil {
+					failure.Cause = *cause
+				}
+				err = failure
+			}
+			return nil, err, true
+		default:
+			return nil, nil, false
+		}
+		if err == nil && input.Size() > 200_000 {
+			return nil, nil, false // the machine's limit, not the language's
+		}
+		if err == nil {
+			output, err = state.Output(env(effective), input, result)
+		}
+		if err != nil {
+			return nil, err, true
+		}
+		if state.End || state.Type == asl.Succeed {
+			return output, nil, true
+		}
+		state, input = next, output
+	}
+	return nil, nil, false
+}
+
+// TestRecordedExecutions runs every recorded machine of Pass, Choice, Wait, Succeed and Fail states.
+func TestRecordedExecutions(t *testing.T) {
+	checked := 0
+	for _, file := range recordedCases(t) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c recordedCase
+		if err := json.Unmarshal(text, &c); err != nil || c.Trust == "localstack" || c.Trust == "none" {
+			continue
+		}
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) { checked += runRecorded(t, c) })
+	}
+	t.Logf("%d executions compared", checked)
+}
+
+func runRecorded(t *testing.T, c recordedCase) (checked int) {
+	var d *asl.Definition
+	var input *value.Doc
+	for _, s := range c.Steps {
+		var args struct{ Definition, Input any }
+		_ = json.Unmarshal(s.Args, &args)
+		definition, _ := args.Definition.(string)
+		switch s.Action {
+		case "CreateStateMachine":
+			d, _ = asl.Compile([]byte(definition), asl.Options{})
+		case "StartExecution":
+			text, _ := args.Input.(string)
+			if text == "" {
+				text = "{}"
+			}
+			if input = value.TextString(text); value.Valid([]byte(text)) != nil || strings.Contains(text, "${") {
+				input = nil
+			}
+		case "GetExecutionHistory":
+			var history struct{ Events []map[string]json.RawMessage }
+			if d == nil || input == nil || json.Unmarshal(c.Expected[s.Expect_snapshot_key], &history) != nil || len(history.Events) == 0 {
+				continue
+			}
+			last := history.Events[len(history.Events)-1]
+			output, err, ok := run(d, input)
+			if !ok {
+				continue
+			}
+			checked++
+			compareEnd(t, last, output, err)
+		}
+	}
+	return checked
+}
+
+func compareEnd(t *testing.T, last map[string]json.RawMessage, output *value.Doc, err error) {
+	t.Helper()
+	var ended struct{ Output json.RawMessage }
+	var failed struct{ Error, Cause string }
+	if details, ok := last["executionSucceededEventDetails"]; ok {
+		_ = json.Unmarshal(details, &ended)
+		if err != nil {
+			t.Errorf("recorded output %s, got %v", ended.Output, err)
+			return
+		}
+		want, _ := value.Parse(ended.Output)
+		if s, ok := want.(string); ok && !value.Equal(want, output.Value()) {
+			want, _ = value.Parse([]byte(s))
+		}
+		if text := string(ended.Output); !value.Equal(want, output.Value()) && !strings.Contains(text, "<") && !strings.Contains(text, "date") {
+			t.Errorf("recorded output %s, got %s", ended.Output, output)
+		}
+		return
+	}
+	_ = json.Unmarshal(last["executionFailedEventDetails"], &failed)
+	failure, ok := err.(*asl.Error)
+	if !ok {
+		t.Errorf("recorded %v, got output %v, error %v", failed, output, err)
+		return
+	}
+	cause := failed.Cause
+	if _, after, ok := strings.Cut(cause, "). "); ok {
+		cause = after
+	}
+	if failure.Name != failed.Error || failure.Cause != cause && !strings.Contains(cause, "<") {
+		t.Errorf("recorded %s: %s\ngot      %s: %s", failed.Error, cause, failure.Name, failure.Cause)
+	}
+}

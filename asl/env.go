@@ -1,0 +1,116 @@
+package asl
+
+import (
+	"fmt"
+
+	"github.com/newel-run/newel/asl/jsonpath"
+	"github.com/newel-run/newel/asl/value"
+)
+
+func runtimeError(format string, args ...any) *Error {
+	return &Error{Name: ErrorRuntime, Cause: fmt.Sprintf(format, args...)}
+}
+
+// root is the document that a path looks into.
+func (e *Env) root(p *jsonpath.Path) (*value.Doc, error) {
+	switch p.Root {
+	case jsonpath.Context:
+		if e.context == nil && e.Context != nil {
+			e.context = e.Context()
+		}
+		if e.context == nil {
+			e.context = value.Of(&value.Object{})
+		}
+		return e.context, nil
+	case jsonpath.Variable:
+		if e.Variables != nil {
+			if v, ok := e.Variables(p.Name); ok {
+				return value.Of(v), nil
+			}
+		}
+		return nil, &jsonpath.NotFound{Path: p.String(), Reason: "No results for path: $" + p.Name}
+	}
+	return e.Input, nil
+}
+
+// find follows a path; its error is a *jsonpath.NotFound.
+func (e *Env) find(p *jsonpath.Path) (*value.Doc, error) {
+	doc, err := e.root(p)
+	if err != nil {
+		return nil, err
+	}
+	return p.Find(doc)
+}
+
+// resolve follows a reference path that must lead somewhere; its error is an *Error.
+func (e *Env) resolve(p *jsonpath.Path) (*value.Doc, error) {
+	doc, err := e.root(p)
+	if err != nil {
+		return nil, runtimeError("%s", err.Error())
+	}
+	found, err := p.Find(doc)
+	if err == nil {
+		return found, nil
+	}
+	if _, err = p.Resolve(doc.Value()); err != nil {
+		return nil, &Error{Name: ErrorReferencePath, Cause: err.Error()}
+	}
+	panic("asl: a path that leads nowhere resolves")
+}
+
+// secondsField is a number of the definition, or a path to it.
+type secondsField struct {
+	number int64
+	name   string // of the Path field
+	path   *jsonpath.Path
+}
+
+// get is the number; the path must lead to a whole number that is not below least.
+func (f *secondsField) get(env *Env, least int64) (int64, error) {
+	if f.path == nil {
+		return f.number, nil
+	}
+	doc, err := env.find(f.path)
+	if err != nil {
+		return 0, runtimeError("%s", err.Error())
+	}
+	number, isNumber := doc.Value().(value.Number)
+	n, isInteger := number.Int64()
+	if !isNumber || !isInteger || n < least {
+		return 0, runtimeError(`The %s field refers to value "%s" which is not a valid integer: %s`, f.name, plainText(doc.Value()), f.path)
+	}
+	return n, nil
+}
+
+// wait is the number of seconds to wait, for which AWS has words of its own.
+func (f *secondsField) wait(env *Env) (int64, error) {
+	if f.path == nil {
+		return f.number, nil
+	}
+	doc, err := env.find(f.path)
+	if err != nil {
+		return 0, runtimeError("The SecondsPath parameter does not reference an input value: %s", f.path)
+	}
+	v := doc.Value()
+	number, isNumber := v.(value.Number)
+	n, isInteger := number.Int64()
+	switch {
+	case v == nil:
+		return 0, runtimeError("The SecondsPath parameter does not reference an input value: %s", f.path)
+	case !isNumber || !isInteger:
+		return 0, runtimeError("The SecondsPath parameter cannot be parsed as a long value: %s == %s", f.path, plainText(v))
+	case n < 0:
+		return 0, runtimeError("The SecondsPath parameter references a negative value: %s == %d", f.path, n)
+	case n > maxWaitSeconds:
+		return 0, runtimeError("Wait state delay is too long.")
+	}
+	return n, nil
+}
+
+// plainText is a string as it is, and any other value as JSON.
+func plainText(v value.Value) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	return string(value.Append(nil, v))
+}

@@ -1,0 +1,158 @@
+package asl
+
+import (
+	"time"
+
+	"github.com/newel-run/newel/asl/jsonpath"
+	"github.com/newel-run/newel/asl/value"
+)
+
+// flow is the data flow of a state in one query language: what JSONPath does with its five path fields, and JSONata will
+// do with Arguments and Output. A compiled flow is immutable.
+type flow interface {
+	effective(env *Env) (*value.Doc, error)
+	arguments(env *Env) (*value.Doc, error)
+	output(env *Env, raw, result *value.Doc) (*value.Doc, error)
+}
+
+// catchFlow makes the output of a state whose error a catcher took.
+type catchFlow interface {
+	output(env *Env, raw, errorOutput *value.Doc) (*value.Doc, error)
+}
+
+func (c *compiler) flow(p place, s *State) flow {
+	if s.Language != JSONPath {
+		return nil // reported by language
+	}
+	return c.pathFlow(p, s)
+}
+
+func (c *compiler) catchFlow(p place, s *State) catchFlow {
+	if s.Language != JSONPath {
+		p.only("ErrorEquals", "Next", "Comment", "Assign", "Output")
+		return nil
+	}
+	p.only("ErrorEquals", "Next", "Comment", "Assign", "ResultPath")
+	f, _ := p.resultPath()
+	return f
+}
+
+// Effective is what the state works on, made of its raw input (env.Input).
+func (s *State) Effective(env *Env) (*value.Doc, error) {
+	if s.flow == nil {
+		return env.Input, nil
+	}
+	return s.flow.effective(env)
+}
+
+// Arguments is what the state hands to its task or branches, made of its effective input (env.Input). A Pass' result is
+// its arguments.
+func (s *State) Arguments(env *Env) (*value.Doc, error) { return s.flow.arguments(env) }
+
+// Output is what the state hands to the next one: result is what its work gave (for Choice, Wait and Succeed the
+// effective input).
+func (s *State) Output(env *Env, raw, result *value.Doc) (*value.Doc, error) {
+	return s.flow.output(env, raw, result)
+}
+
+// CatchOutput is what the state hands on when its i-th catcher took an error: ResultPath of the catcher puts errorOutput
+// into the raw input. The state's own OutputPath has no part in it (AWS does not evaluate it on that way).
+func (s *State) CatchOutput(env *Env, i int, raw, errorOutput *value.Doc) (*value.Doc, error) {
+	return s.Catch[i].flow.output(env, raw, errorOutput)
+}
+
+// TimeoutSeconds is the time that a task may take, 0 for no limit.
+func (s *State) TimeoutSeconds(env *Env) (int64, error) { return s.Task.timeout.get(env, 1) }
+
+// HeartbeatSeconds is the time within which a task must give a sign of life, 0 for none.
+func (s *State) HeartbeatSeconds(env *Env) (int64, error) { return s.Task.heartbeat.get(env, 1) }
+
+// CredentialsRole is the ARN of the role that the task runs with, "" for the machine's own.
+func (s *State) CredentialsRole(env *Env) (string, error) {
+	if s.Task.role == nil {
+		return "", nil
+	}
+	return s.Task.role.text(env)
+}
+
+// FailWith is the error and cause that a Fail state ends its execution with; nil where it has none. A Fail state has no
+// InputPath: env.Input is its raw input.
+func (s *State) FailWith(env *Env) (errorName, cause *string, err error) {
+	if errorName, err = s.fail.errorName.optional(env); err == nil {
+		cause, err = s.fail.cause.optional(env)
+	}
+	return errorName, cause, err
+}
+
+// MaxConcurrency is the number of iterations that may run at a time, 0 for no limit.
+func (s *State) MaxConcurrency(env *Env) (int64, error) { return s.Map.maxConcurrency.get(env, 0) }
+
+// Items are the items of a Map's effective input.
+func (s *State) Items(env *Env) ([]*value.Doc, error) {
+	doc, text := env.Input, "$"
+	if p := s.Map.items; p != nil {
+		var err error
+		if doc, err = env.resolve(p); err != nil {
+			return nil, err
+		}
+		text = p.String()
+	}
+	items, ok := value.Elements(doc.Bytes())
+	if !ok {
+		return nil, runtimeError(`Reference path "%s" must point to array.`, text)
+	}
+	return items, nil
+}
+
+// ItemInput is the input of the iteration for an item, which the context object (Map.Item) describes.
+func (s *State) ItemInput(env *Env, item *value.Doc) (*value.Doc, error) {
+	if s.Map.selector == nil {
+		return item, nil
+	}
+	return s.Map.selector.render(env)
+}
+
+// waitFields are the fields of a Wait state; one of them is set.
+type waitFields struct {
+	seconds   secondsField
+	until     time.Time
+	timestamp *jsonpath.Path
+}
+
+// failFields are the fields of a Fail state; nil where one is not there.
+type failFields struct {
+	errorName, cause *expression
+}
+
+// maxWait is the longest wait that AWS's timers hold: seconds in 31 bits, in whole days.
+const maxWaitSeconds = 1<<31 - 1
+
+// WaitUntil is when a Wait state is over; it may lie in the past.
+func (s *State) WaitUntil(env *Env) (time.Time, error) {
+	w := s.wait
+	until := w.until
+	switch {
+	case w.timestamp != nil:
+		doc, err := env.find(w.timestamp)
+		if err != nil {
+			return until, runtimeError("The TimestampPath parameter does not reference an input value: %s", w.timestamp)
+		}
+		text, _ := doc.Value().(string)
+		t, ok := parseTimestamp(text)
+		if !ok {
+			return until, runtimeError("The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: %s == %s",
+				w.timestamp, plainText(doc.Value()))
+		}
+		until = t
+	case until.IsZero():
+		n, err := w.seconds.wait(env)
+		if err != nil {
+			return until, err
+		}
+		until = env.Now.Add(time.Duration(n) * time.Second)
+	}
+	if until.Sub(env.Now) > maxWaitSeconds*time.Second {
+		return until, runtimeError("Wait state delay is too long.")
+	}
+	return until, nil
+}

@@ -1,0 +1,73 @@
+package asl
+
+// checkTransitions links the states and reports names that lead nowhere, a machine that cannot end, and states that
+// cannot be reached.
+func (c *compiler) checkTransitions() {
+	for _, t := range c.transitions {
+		to := t.scope.named(t.name)
+		if to == nil {
+			t.place.report(CodeMissingTarget, "Missing 'Next' target: "+t.name)
+			continue
+		}
+		t.set(to)
+	}
+	for _, s := range c.def.Scopes {
+		if !s.ends() {
+			c.errors = append(c.errors, Diagnostic{Severity: SeverityError, Code: CodeMissingEnd, Message: "Workflow has no terminal state"})
+			continue
+		}
+		c.checkReachable(s)
+	}
+}
+
+func (s *Scope) named(name string) *State {
+	for _, state := range s.States {
+		if state.Name == name {
+			return state
+		}
+	}
+	return nil
+}
+
+func (s *Scope) ends() bool {
+	for _, state := range s.States {
+		if state.End || state.Type == Succeed || state.Type == Fail {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *compiler) checkReachable(s *Scope) {
+	targeted := map[string]bool{}
+	next := map[string][]string{}
+	for _, t := range c.transitions {
+		if t.scope != s {
+			continue
+		}
+		if t.from == nil {
+			targeted[t.name] = true
+		} else {
+			next[t.from.Name] = append(next[t.from.Name], t.name)
+		}
+	}
+	var queue []string
+	for name := range targeted {
+		queue = append(queue, name)
+	}
+	for len(queue) > 0 {
+		name := queue[0]
+		queue = queue[1:]
+		for _, to := range next[name] {
+			if !targeted[to] {
+				targeted[to] = true
+				queue = append(queue, to)
+			}
+		}
+	}
+	for _, state := range s.States {
+		if !targeted[state.Name] {
+			c.places[state].report(CodeMissingTarget, `State "`+state.Name+`" is not reachable.`)
+		}
+	}
+}

@@ -1,0 +1,262 @@
+package asl
+
+import (
+	"strings"
+	"time"
+
+	"github.com/newel-run/newel/asl/jsonpath"
+)
+
+func (c *compiler) task(p place, s *State) {
+	s.Task = &TaskFields{}
+	if p.required("Resource") {
+		f, _ := p.field("Resource")
+		c.resource(f, s.Task)
+	}
+	p.atMostOne("TimeoutSeconds", "TimeoutSecondsPath")
+	p.atMostOne("HeartbeatSeconds", "HeartbeatSecondsPath")
+	s.Task.HasTimeout, s.Task.timeout = p.seconds(s.Language, "TimeoutSeconds", 1)
+	s.Task.HasHeartbeat, s.Task.heartbeat = p.seconds(s.Language, "HeartbeatSeconds", 1)
+	if t, h := s.Task.timeout.number, s.Task.heartbeat.number; t != 0 && h >= t {
+		f, _ := p.field("HeartbeatSeconds")
+		f.fail("'HeartbeatSeconds' must be smaller than 'TimeoutSeconds'")
+	}
+	if f, ok := p.field("Credentials"); ok && f.is('{', "Object") {
+		c.credentials(f, s)
+	}
+}
+
+func (c *compiler) credentials(p place, s *State) {
+	p.only("RoleArn", "RoleArn.$")
+	f, isPath := p.field("RoleArn.$")
+	switch {
+	case isPath && s.Language == JSONPath:
+		if text, ok := f.text(); ok {
+			s.Task.role = p.expression(f.name, text)
+		}
+	case p.node.get("RoleArn") == nil:
+		p.fail("The field 'RoleArn' is required but was missing")
+	default:
+		f, _ = p.field("RoleArn")
+		if text, ok := f.text(); ok {
+			s.Task.role = &expression{literal: text}
+		}
+	}
+}
+
+// seconds reads a field of seconds or its Path twin.
+func (p place) seconds(language QueryLanguage, name string, least int64) (there bool, field secondsField) {
+	if f, ok := p.field(name); ok {
+		there = true
+		if language == JSONPath || f.kind == '0' {
+			field.number, _ = f.integer(least, maxSeconds)
+		}
+	}
+	if f, ok := p.field(name + "Path"); ok {
+		there = true
+		field.name, field.path = f.name, f.referencePath()
+	}
+	return there, field
+}
+
+func (c *compiler) wait(p place, s *State) {
+	s.wait = &waitFields{}
+	if !p.exactlyOne("SecondsPath", "Seconds", "TimestampPath", "Timestamp") {
+		return
+	}
+	_, s.wait.seconds = p.seconds(s.Language, "Seconds", 0)
+	if f, ok := p.field("Timestamp"); ok {
+		if text, ok := f.text(); ok && s.Language == JSONPath {
+			if s.wait.until, ok = parseTimestamp(text); !ok {
+				f.fail("String does not match RFC3339 timestamp")
+			}
+		}
+	}
+	if f, ok := p.field("TimestampPath"); ok {
+		s.wait.timestamp = f.referencePath()
+	}
+}
+
+func (c *compiler) fail(p place, s *State) {
+	s.fail = &failFields{}
+	p.atMostOne("Error", "ErrorPath")
+	p.atMostOne("Cause", "CausePath")
+	s.fail.errorName = p.failText("Error")
+	s.fail.cause = p.failText("Cause")
+}
+
+func (p place) failText(name string) *expression {
+	if f, ok := p.field(name); ok {
+		if text, ok := f.text(); ok {
+			return &expression{name: name, literal: text}
+		}
+	}
+	if f, ok := p.field(name + "Path"); ok {
+		if text, ok := f.text(); ok {
+			if !strings.HasPrefix(text, "$") && !strings.HasPrefix(text, "States.") {
+				f.fail("Value must be a valid JSONPath.")
+				return nil
+			}
+			return f.expression(f.name, text)
+		}
+	}
+	return nil
+}
+
+func (c *compiler) parallel(p place, s *State) {
+	if !p.required("Branches") {
+		return
+	}
+	f, _ := p.field("Branches")
+	if f.is('[', "Array") && len(f.elems) == 0 {
+		f.fail("Value cannot be empty")
+		return
+	}
+	for _, branch := range f.list() {
+		branch.only("Comment", "StartAt", "States")
+		branch.comment()
+		s.Branches = append(s.Branches, c.scope(branch, s))
+	}
+}
+
+func (c *compiler) mapState(p place, s *State) {
+	s.Map = &MapFields{}
+	p.atMostOne("MaxConcurrency", "MaxConcurrencyPath")
+	p.atMostOne("ItemSelector", "Parameters")
+	if p.exactlyOne("ItemProcessor", "Iterator") {
+		f, ok := p.field("ItemProcessor")
+		if !ok {
+			f, _ = p.field("Iterator")
+		}
+		if f.is('{', "Object") {
+			c.processor(f, s)
+		}
+	}
+	c.distributedFields(p, s)
+	if s.Language != JSONPath {
+		return
+	}
+	if f, ok := p.field("ItemsPath"); ok {
+		s.Map.items = f.referencePath()
+	}
+	for _, name := range []string{"ItemSelector", "Parameters"} {
+		if f, ok := p.field(name); ok && f.is('{', "Object") {
+			s.Map.selector = f.template()
+		}
+	}
+	if f, ok := p.field("MaxConcurrency"); ok {
+		s.Map.maxConcurrency.number, _ = f.integer(0, maxSeconds)
+	}
+	if f, ok := p.field("MaxConcurrencyPath"); ok {
+		s.Map.maxConcurrency = secondsField{name: f.name, path: f.referencePath()}
+	}
+}
+
+func (c *compiler) processor(p place, s *State) {
+	p.only("ProcessorConfig", "Comment", "StartAt", "States")
+	p.comment()
+	if f, ok := p.field("ProcessorConfig"); ok && f.is('{', "Object") {
+		c.processorConfig(f, s)
+	}
+	s.Map.Processor = c.scope(p, s)
+}
+
+func (c *compiler) processorConfig(p place, s *State) {
+	p.only("Mode", "ExecutionType")
+	if f, ok := p.field("Mode"); ok {
+		mode, _ := f.oneOf("INLINE", "DISTRIBUTED")
+		s.Map.Distributed = mode == "DISTRIBUTED"
+	}
+	execution, ok := p.field("ExecutionType")
+	switch {
+	case s.Map.Distributed && !ok:
+		p.required("ExecutionType")
+	case s.Map.Distributed:
+		s.Map.ExecutionType, _ = execution.oneOf("STANDARD", "EXPRESS")
+	case ok:
+		p.fail("Field 'ExecutionType' is not supported")
+	}
+	if s.Map.Distributed {
+		if c.o.Express {
+			p.fail("Express state machine does not support Map state with 'DISTRIBUTED' mode")
+		}
+		f, _ := p.field("Mode")
+		f.later("A Map in 'DISTRIBUTED' mode")
+	}
+}
+
+const maxLabel = 40
+
+// distributedFields reads what only a distributed Map may have.
+func (c *compiler) distributedFields(p place, s *State) {
+	p.atMostOne("ToleratedFailureCount", "ToleratedFailureCountPath")
+	p.atMostOne("ToleratedFailurePercentage", "ToleratedFailurePercentagePath")
+	for _, m := range p.members {
+		switch m.name {
+		case "ItemReader", "ItemBatcher", "ResultWriter", "ToleratedFailureCount", "ToleratedFailureCountPath",
+			"ToleratedFailurePercentage", "ToleratedFailurePercentagePath", "Label":
+			if !s.Map.Distributed {
+				p.fail("Field '%s' is not supported", m.name)
+			}
+		}
+	}
+	f, ok := p.field("Label")
+	if !ok {
+		return
+	}
+	s.Map.Label, ok = f.text()
+	switch {
+	case !ok:
+	case s.Map.Label == "":
+		f.fail("Value cannot be empty")
+	case len([]rune(s.Map.Label)) > maxLabel:
+		f.fail("Maximum length is %d", maxLabel)
+	case strings.ContainsAny(s.Map.Label, "<>{}[]?*\"#%\\^|~`$&,;:/") || strings.ContainsFunc(s.Map.Label, notInLabel):
+		f.fail("Label contains invalid characters")
+	case c.labels[s.Map.Label]:
+		f.report(CodeDuplicateLabel, "Duplicate Label: "+s.Map.Label)
+	}
+	c.labels[s.Map.Label] = true
+}
+
+func notInLabel(r rune) bool { return r <= ' ' || r >= 0x7f && r <= 0x9f }
+
+// path reads any path.
+func (p place) anyPath() *jsonpath.Path {
+	text, ok := p.text()
+	if !ok {
+		return nil
+	}
+	path, err := jsonpath.Parse(text)
+	if err != nil {
+		p.fail("Value must be a valid JSONPath.")
+		return nil
+	}
+	p.variable(path)
+	return path
+}
+
+// referencePath reads a path that names one place.
+func (p place) referencePath() *jsonpath.Path {
+	path := p.anyPath()
+	if path != nil && !path.IsReference() {
+		p.fail("Value is not a Reference Path")
+		return nil
+	}
+	return path
+}
+
+func (p place) variable(path *jsonpath.Path) {
+	if path.Root == jsonpath.Variable {
+		p.later("Variable '$" + path.Name + "'")
+	}
+}
+
+// parseTimestamp reads an ISO 8601 date-time with an offset, which is what RFC 3339 and Java's parser agree on.
+func parseTimestamp(s string) (time.Time, bool) {
+	if len(s) < len("2006-01-02T15:04:05Z") || s[10] != 'T' || strings.ContainsRune(s, ',') {
+		return time.Time{}, false
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	return t, err == nil
+}

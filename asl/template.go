@@ -1,0 +1,205 @@
+package asl
+
+import (
+	"strings"
+
+	"github.com/newel-run/newel/asl/intrinsic"
+	"github.com/newel-run/newel/asl/jsonpath"
+	"github.com/newel-run/newel/asl/value"
+)
+
+// expression is the value of a field in JSONPath mode that is worked out when the state runs: a path, an intrinsic
+// function, or a text that stands for itself.
+type expression struct {
+	name    string // of the field, as AWS's messages name it ("total.$")
+	literal string
+	path    *jsonpath.Path
+	call    *intrinsic.Call
+}
+
+// expression compiles the text of the field name, which is p itself or a member of p.
+func (p place) expression(name, text string) *expression {
+	e := &expression{name: name}
+	var err error
+	if strings.HasPrefix(text, "$") {
+		if e.path, err = jsonpath.Parse(text); err == nil {
+			p.variable(e.path)
+		}
+	} else if e.call, err = intrinsic.Parse(text); err == nil {
+		for path := range e.call.Paths() {
+			p.variable(path)
+		}
+	}
+	if err != nil {
+		p.fail("The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call", name)
+		return nil
+	}
+	return e
+}
+
+// evaluate gives the expression's value; its error is an *Error.
+func (e *expression) evaluate(env *Env) (*value.Doc, error) {
+	if e.call != nil {
+		v, err := e.call.Eval(intrinsic.Env{Find: env.argument, Random: env.Random})
+		if err != nil {
+			return nil, intrinsicError(err)
+		}
+		return value.Of(v), nil
+	}
+	if e.path.Root == jsonpath.Input && isNull(env.Input) {
+		return nil, runtimeError("Unable to apply Path transformation to null or empty input.")
+	}
+	doc, err := env.find(e.path)
+	if err != nil {
+		return nil, runtimeError("The JSONPath '%s' specified for the field '%s' could not be found in the input '%s'", e.path, e.name, env.Input)
+	}
+	return doc, nil
+}
+
+func isNull(d *value.Doc) bool {
+	return d.Decoded() && d.Value() == nil || !d.Decoded() && value.KindOf(d.Bytes()) == 'n'
+}
+
+// argument looks up a path among the arguments of an intrinsic function.
+func (e *Env) argument(p *jsonpath.Path) (value.Value, error) {
+	doc, err := e.find(p)
+	if err != nil {
+		return nil, runtimeError("The JsonPath argument for the field '%s' could not be found in the input '%s'", p, e.Input)
+	}
+	return doc.Value(), nil
+}
+
+// intrinsicError names an error of a function: an argument that is not there ends the execution like any other path
+// that leads nowhere, everything else can be caught.
+func intrinsicError(err error) *Error {
+	failure := err.(*intrinsic.Failure)
+	if missing, ok := failure.Reason.(*Error); ok {
+		return runtimeError("The function '%s' had the following error: %s", failure.Call, missing.Cause)
+	}
+	return &Error{Name: ErrorIntrinsic, Cause: failure.Error()}
+}
+
+// text is the expression's value, which must be a string.
+func (e *expression) text(env *Env) (string, error) {
+	if e.path == nil && e.call == nil {
+		return e.literal, nil
+	}
+	doc, err := e.evaluate(env)
+	if err != nil {
+		return "", err
+	}
+	s, ok := doc.Value().(string)
+	if !ok {
+		return "", runtimeError("The %s field must reference a string: %s", e.name, doc)
+	}
+	return s, nil
+}
+
+// optional is the text of an expression that may not be there.
+func (e *expression) optional(env *Env) (*string, error) {
+	if e == nil {
+		return nil, nil
+	}
+	s, err := e.text(env)
+	if err != nil {
+		return nil, err
+	}
+	return &s, nil
+}
+
+// template is a payload template: a JSON text with holes. It renders to text, so that nothing is decoded that only
+// passes through.
+type template struct {
+	pieces []piece
+	fixed  *value.Doc // the result of a template without holes
+}
+
+// piece is literal text and the hole after it (nil for the last).
+type piece struct {
+	text string
+	hole *expression
+}
+
+// template compiles a payload template.
+func (p place) template() *template {
+	b := templateBuilder{}
+	b.add(p)
+	t := &template{pieces: append(b.pieces, piece{string(b.text), nil})}
+	if len(t.pieces) == 1 {
+		t.fixed = value.TextString(t.pieces[0].text)
+	}
+	return t
+}
+
+type templateBuilder struct {
+	pieces []piece
+	text   []byte
+}
+
+func (b *templateBuilder) add(p place) {
+	switch p.kind {
+	case '{':
+		b.object(p)
+	case '[':
+		b.text = append(b.text, '[')
+		for i := range p.elems {
+			if i > 0 {
+				b.text = append(b.text, ',')
+			}
+			b.add(p.element(i))
+		}
+		b.text = append(b.text, ']')
+	default:
+		b.text = value.Append(b.text, p.scalar)
+	}
+}
+
+func (b *templateBuilder) object(p place) {
+	b.text = append(b.text, '{')
+	names := map[string]bool{}
+	for i, m := range p.members {
+		name, isHole := strings.CutSuffix(m.name, ".$")
+		if names[name] {
+			p.fail("Duplicate field '%s'", name)
+		}
+		names[name] = true
+		if i > 0 {
+			b.text = append(b.text, ',')
+		}
+		b.text = value.AppendString(b.text, name)
+		b.text = append(b.text, ':')
+		f := p.child(m.name, m.node)
+		if !isHole {
+			b.add(f)
+			continue
+		}
+		f.path = p.path // AWS's place is the object
+		if f.kind != '"' {
+			f.fail("The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call", m.name)
+			continue
+		}
+		b.pieces = append(b.pieces, piece{string(b.text), f.expression(m.name, f.scalar.(string))})
+		b.text = nil
+	}
+	b.text = append(b.text, '}')
+}
+
+// render fills the holes.
+func (t *template) render(env *Env) (*value.Doc, error) {
+	if t.fixed != nil {
+		return t.fixed, nil
+	}
+	out := make([]byte, 0, 256)
+	for _, p := range t.pieces {
+		out = append(out, p.text...)
+		if p.hole == nil {
+			break
+		}
+		doc, err := p.hole.evaluate(env)
+		if err != nil {
+			return nil, err
+		}
+		out = value.Compact(out, doc.Bytes())
+	}
+	return value.Text(out), nil
+}
