@@ -63,7 +63,7 @@ func (w *run) cancelTree(f *Frame) {
 // cancelFrame cancels a frame's own task and timers.
 func (w *run) cancelFrame(f *Frame) {
 	if f.inTask() {
-		w.commands = append(w.commands, Command{Kind: CancelTask, Attempt: Attempt{f.id, f.attempt}})
+		w.cancelTask(Attempt{f.id, f.attempt})
 	}
 	w.cancelTimers(f, Timer{})
 	if f.phase == waiting || f.phase == delaying {

@@ -77,7 +77,7 @@ func (r *Root) Append(dst []byte) []byte {
 		dst = appendText(dst, s)
 	}
 	dst = append(dst, r.start.Seed[:]...)
-	dst = append(dst, flag(r.start.Express))
+	dst = append(dst, boolByte(r.start.Express))
 	dst = r.input.append(dst)
 	dst = r.output.append(dst)
 	dst = appendOptional(dst, r.failure.name)
@@ -117,7 +117,7 @@ func (r *reader) root() *Root {
 	return o
 }
 
-func flag(b bool) byte {
+func boolByte(b bool) byte {
 	if b {
 		return 1
 	}
@@ -189,7 +189,7 @@ func (f *Frame) Append(dst []byte) []byte {
 		}
 	}
 	if a := f.answered; a != nil {
-		dst = append(dst, flag(a.failed))
+		dst = append(dst, boolByte(a.failed))
 		dst = a.output.append(dst)
 		dst = appendOptional(dst, a.name)
 		dst = appendOptional(dst, a.cause)

@@ -255,7 +255,7 @@ func (w *run) taskFailed(f *Frame, s *asl.State, name, cause *string) {
 // history (spec.md B.10).
 func (w *run) taskTimedOut(f *Frame, t Timer) {
 	s := w.def.States[f.state]
-	w.commands = append(w.commands, Command{Kind: CancelTask, Attempt: t.Attempt})
+	w.cancelTask(t.Attempt)
 	w.cancelTimers(f, t)
 	f.phase = halted
 	name := errTimeout

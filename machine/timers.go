@@ -1,6 +1,9 @@
 package machine
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 func fromMs(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
@@ -8,8 +11,31 @@ func (w *run) setTimer(t Timer) {
 	w.commands = append(w.commands, Command{Kind: SetTimer, Attempt: t.Attempt, Timer: t})
 }
 
+// cancelTimer cancels a timer; one that was set in this very step is forgotten instead.
 func (w *run) cancelTimer(t Timer) {
+	if w.takeBack(func(c *Command) bool { return c.Kind == SetTimer && c.Timer == t }) {
+		return
+	}
 	w.commands = append(w.commands, Command{Kind: CancelTimer, Attempt: t.Attempt, Timer: t})
+}
+
+// cancelTask cancels an attempt; one that was to run by this very step is forgotten instead.
+func (w *run) cancelTask(a Attempt) {
+	if w.takeBack(func(c *Command) bool { return c.Kind == RunTask && c.Attempt == a }) {
+		return
+	}
+	w.commands = append(w.commands, Command{Kind: CancelTask, Attempt: a})
+}
+
+// takeBack removes a command of this step.
+func (w *run) takeBack(is func(*Command) bool) bool {
+	for i := range w.commands {
+		if is(&w.commands[i]) {
+			w.commands = slices.Delete(w.commands, i, i+1)
+			return true
+		}
+	}
+	return false
 }
 
 // timers are a frame's timers that are running, in a fixed order.
