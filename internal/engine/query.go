@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/newel-run/newel/asl/value"
 	"github.com/newel-run/newel/internal/store"
 	"github.com/newel-run/newel/machine"
 )
@@ -18,7 +19,8 @@ type Description struct {
 	Meta
 	ARN    string
 	Root   *machine.Root
-	Pieces machine.Pieces // resolves the root's documents
+	Input  *value.Doc
+	Output *value.Doc // nil unless it has succeeded
 }
 
 // Describe reads an execution, or ErrNotFound. It does not hold up the execution.
@@ -30,18 +32,16 @@ func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error)
 			return err
 		}
 		d.Meta, d.Root = *meta, root.(*machine.Root)
-		pieces := map[machine.Key]machine.Piece{}
-		for _, k := range d.Root.Documents() {
-			b, err := rd.Get(pieceKey(arn, k))
-			if err != nil {
-				return err
+		pieces := func(k machine.Key) (piece machine.Piece) {
+			b, getErr := rd.Get(pieceKey(arn, k))
+			if getErr == nil && b != nil {
+				piece, getErr = machine.DecodePiece(k, bytes.Clone(b))
 			}
-			if pieces[k], err = machine.DecodePiece(k, bytes.Clone(b)); err != nil {
-				return err
-			}
+			err = errors.Join(err, getErr)
+			return piece
 		}
-		d.Pieces = func(k machine.Key) machine.Piece { return pieces[k] }
-		return nil
+		d.Input, d.Output = d.Root.Input(pieces), d.Root.Output(pieces)
+		return err
 	})
 	return d, err
 }

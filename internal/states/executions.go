@@ -136,15 +136,15 @@ func (s *Service) describeExecution(ctx context.Context, c *service.Context) (an
 		return nil, err
 	}
 	status := d.Root.Status()
-	b := appendMembers(nil, "executionArn", d.ARN, "stateMachineArn", d.MachineARN, "name", d.Name, "status", status.String())
+	b := appendMembers(nil, "executionArn", d.ARN, "stateMachineArn", d.MachineARN, "name", d.Name, "status", statusName(status))
 	b = appendEpoch(append(b, `,"startDate":`...), d.StartMs())
 	if status != machine.Running {
 		b = appendEpoch(append(b, `,"stopDate":`...), d.Root.StopTime().UnixMilli())
 	}
-	b = appendMember(b, "input", d.Root.Input(d.Pieces).String())
+	b = appendMember(b, "input", d.Input.String())
 	b = append(b, `,"inputDetails":{"included":true}`...)
-	if out := d.Root.Output(d.Pieces); out != nil {
-		b = appendMember(b, "output", out.String())
+	if d.Output != nil {
+		b = appendMember(b, "output", d.Output.String())
 		b = append(b, `,"outputDetails":{"included":true}`...)
 	}
 	b = appendMembers(b, "traceHeader", d.Trace, "stateMachineVersionArn", d.VersionARN, "stateMachineAliasArn", d.AliasARN)
@@ -153,7 +153,7 @@ func (s *Service) describeExecution(ctx context.Context, c *service.Context) (an
 	b = append(b, `,"redriveCount":0`...)
 	switch status {
 	case machine.Running, machine.Succeeded:
-		b = appendMembers(b, "redriveStatus", "NOT_REDRIVABLE", "redriveStatusReason", "Execution is "+status.String()+" and cannot be redriven")
+		b = appendMembers(b, "redriveStatus", "NOT_REDRIVABLE", "redriveStatusReason", "Execution is "+statusName(status)+" and cannot be redriven")
 	default:
 		b = appendMember(b, "redriveStatus", "REDRIVABLE")
 	}
@@ -230,6 +230,15 @@ func (s *Service) stopExecution(ctx context.Context, c *service.Context) (any, e
 var statuses = map[string]machine.Status{"RUNNING": machine.Running, "SUCCEEDED": machine.Succeeded, "FAILED": machine.Failed,
 	"TIMED_OUT": machine.TimedOut, "ABORTED": machine.Aborted}
 
+func statusName(status machine.Status) string {
+	for name, s := range statuses {
+		if s == status {
+			return name
+		}
+	}
+	panic("states: not a status")
+}
+
 func (s *Service) listExecutions(ctx context.Context, c *service.Context) (any, error) {
 	var in struct {
 		StateMachineArn, MapRunArn, StatusFilter, RedriveFilter string
@@ -280,7 +289,7 @@ func listed(machineARN string, rows []engine.Row, next string) json.RawMessage {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		m := appendMembers(nil, "executionArn", r.ARN, "stateMachineArn", machineARN, "name", r.Name, "status", r.Status.String(),
+		m := appendMembers(nil, "executionArn", r.ARN, "stateMachineArn", machineARN, "name", r.Name, "status", statusName(r.Status),
 			"stateMachineVersionArn", r.Version, "stateMachineAliasArn", r.Alias)
 		m = appendEpoch(append(m, `,"startDate":`...), r.StartMs())
 		if r.Stop != 0 {

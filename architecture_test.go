@@ -1,0 +1,255 @@
+// Package newel_test holds the test of the architecture: who may import whom and why, how deep and how wide, and how
+// long files and functions may grow.
+package newel_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/newel-run/newel/"
+
+// allowed says which packages of this module a package may import. A prefix ending in "/..." stands for the packages
+// under it. A package that is not listed may import nothing of the module.
+var allowed = map[string]struct {
+	imports []string
+	reason  string
+}{
+	"cmd/newel":         {[]string{"internal/cli"}, "main is tiny"},
+	"asl":               {[]string{"asl/..."}, "the language, pure"},
+	"asl/jsonpath":      {[]string{"asl/value"}, "an expression language over values"},
+	"asl/intrinsic":     {[]string{"asl/value", "asl/jsonpath"}, "an expression language over values and paths"},
+	"machine":           {[]string{"asl", "asl/value"}, "the pure core knows only the language"},
+	"internal/aws/gen":  {[]string{"internal/aws"}, "writes the tables that internal/aws reads"},
+	"internal/aws/wire": {[]string{"internal/aws"}, "codecs are driven by the models"},
+	"internal/service":  {[]string{"internal/aws", "internal/store"}, "what services have in common"},
+	"internal/engine":   {[]string{"asl", "asl/value", "machine", "internal/aws", "internal/store"}, "the machine over the store; aws for idempotency tokens only"},
+	"internal/states":   {[]string{"asl", "asl/value", "machine", "internal/aws", "internal/engine", "internal/service", "internal/store"}, "the API over the engine"},
+	"internal/task":     {[]string{"asl", "asl/value", "internal/aws", "internal/aws/wire", "internal/engine", "internal/service"}, "tasks become calls"},
+	"internal/gateway":  {[]string{"internal/aws", "internal/aws/wire"}, "HTTP to calls and back; it knows no service"},
+
+	"internal/store/memory":    {[]string{"internal/store"}, "a backend"},
+	"internal/store/pebble":    {[]string{"internal/store"}, "a backend"},
+	"internal/store/storetest": {[]string{"internal/store"}, "the suite every backend passes"},
+
+	"internal/sqs":            {[]string{"internal/aws", "internal/service", "internal/store"}, "a service"},
+	"internal/iam":            {[]string{"internal/aws", "internal/service", "internal/store"}, "a service"},
+	"internal/sts":            {[]string{"internal/aws", "internal/service", "internal/store"}, "a service"},
+	"internal/logs":           {[]string{"internal/aws", "internal/service", "internal/store"}, "a service"},
+	"internal/dynamodb":       {[]string{"internal/aws", "internal/service", "internal/store", "internal/dynamodb/..."}, "a service"},
+	"internal/dynamodb/expr":  {[]string{"internal/dynamodb/attr"}, "expressions over attribute values"},
+	"internal/lambda":         {[]string{"internal/aws", "internal/service", "internal/store", "internal/lambda/..."}, "a service and its process pool"},
+	"internal/lambda/runtime": {[]string{"internal/lambda/shim"}, "starts the bootstraps that are embedded"},
+	"internal/cfn":            {[]string{"internal/aws", "internal/service", "internal/store", "internal/cfn/..."}, "templates become calls"},
+	"internal/node":           {[]string{"..."}, "the composition root: the only package that knows all others"},
+	"internal/cli":            {[]string{"..."}, "the command line: everything that it drives"},
+	"internal/cli/tree":       {[]string{}, "a pure model of the live tree"},
+	"bench":                   {[]string{"internal/node"}, "drives a whole server"},
+}
+
+const (
+	maxChain    = 8   // imports from the top to the bottom of the module
+	maxFanOut   = 8   // packages of the module that one package imports
+	maxFile     = 600 // lines
+	maxFunction = 70  // lines
+)
+
+// wide may import more packages than maxFanOut: they join the others.
+var wide = []string{"internal/node", "internal/cli"}
+
+// long are the files and functions that may be longer, with the reason.
+var long = map[string]string{}
+
+type source struct {
+	imports    map[string]bool // packages of the module
+	documented bool
+	files      map[string]int // lines
+	functions  map[string]int // lines
+}
+
+func TestArchitecture(t *testing.T) {
+	packages := load(t)
+	for name, p := range packages {
+		if !p.documented {
+			t.Errorf("%s: no package comment", name)
+		}
+		rule, listed := allowed[name]
+		for imported := range p.imports {
+			if !permits(rule.imports, imported) {
+				t.Errorf("%s imports %s, which architecture_test.go does not allow (listed: %v, reason: %s)", name, imported, listed, rule.reason)
+			}
+		}
+		if len(p.imports) > maxFanOut && !slices.Contains(wide, name) {
+			t.Errorf("%s imports %d packages of the module, at most %d", name, len(p.imports), maxFanOut)
+		}
+		if n := depth(packages, name, nil); n > maxChain {
+			t.Errorf("%s: the chain of imports below it is %d long, at most %d", name, n, maxChain)
+		}
+		for file, lines := range p.files {
+			if lines > maxFile && long[file] == "" {
+				t.Errorf("%s has %d lines, at most %d", file, lines, maxFile)
+			}
+		}
+		for function, lines := range p.functions {
+			if lines > maxFunction && long[function] == "" {
+				t.Errorf("%s has %d lines, at most %d", function, lines, maxFunction)
+			}
+		}
+	}
+	for name := range allowed {
+		if packages[name] == nil {
+			t.Errorf("%s is in the table and not in the tree", name)
+		}
+	}
+}
+
+// TestPureCore keeps time, I/O and randomness out of the language and the machine.
+func TestPureCore(t *testing.T) {
+	forbidden := []string{"os", "net", "net/http", "context", "math/rand", "math/rand/v2", "crypto/rand", "log", "log/slog", "sync", "os/exec"}
+	for _, dir := range []string{"asl", "asl/jsonpath", "asl/intrinsic", "asl/value", "machine"} {
+		files, err := filepath.Glob(filepath.FromSlash(dir) + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, i := range f.Imports {
+				if slices.Contains(forbidden, strings.Trim(i.Path.Value, `"`)) {
+					t.Errorf("%s imports %s", file, i.Path.Value)
+				}
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				if s, ok := n.(*ast.SelectorExpr); ok {
+					if x, ok := s.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains([]string{"Now", "Since", "Sleep", "After", "AfterFunc"}, s.Sel.Name) {
+						t.Errorf("%s calls time.%s", file, s.Sel.Name)
+					}
+				}
+				if _, ok := n.(*ast.GoStmt); ok {
+					t.Errorf("%s starts a goroutine", file)
+				}
+				return true
+			})
+		}
+	}
+}
+
+func permits(rules []string, imported string) bool {
+	for _, r := range rules {
+		if r == "..." || r == imported {
+			return true
+		}
+		if under, ok := strings.CutSuffix(r, "/..."); ok && strings.HasPrefix(imported, under+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func depth(packages map[string]*source, name string, path []string) int {
+	if slices.Contains(path, name) {
+		return len(path) // the compiler refuses cycles
+	}
+	deepest := 0
+	if p := packages[name]; p != nil {
+		for imported := range p.imports {
+			deepest = max(deepest, depth(packages, imported, append(path, name)))
+		}
+	}
+	return deepest + 1
+}
+
+// load reads the non-test sources of the module.
+func load(t *testing.T) map[string]*source {
+	packages := map[string]*source{}
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		if d.IsDir() && name != "." && (strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules") {
+			return fs.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		return read(packages, filepath.ToSlash(file))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return packages
+}
+
+func read(packages map[string]*source, file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	files := token.NewFileSet()
+	f, err := parser.ParseFile(files, file, text, parser.ParseComments)
+	if err != nil {
+		return err
+	}
+	dir := path.Dir(file)
+	p := packages[dir]
+	if p == nil {
+		p = &source{imports: map[string]bool{}, files: map[string]int{}, functions: map[string]int{}}
+		packages[dir] = p
+	}
+	p.documented = p.documented || f.Doc != nil
+	p.files[file] = strings.Count(string(text), "\n")
+	for _, i := range f.Imports {
+		if imported, ok := strings.CutPrefix(strings.Trim(i.Path.Value, `"`), module); ok {
+			p.imports[imported] = true
+		}
+	}
+	for _, decl := range f.Decls {
+		if fn, ok := decl.(*ast.FuncDecl); ok {
+			p.functions[file+":"+fn.Name.Name] = files.Position(fn.End()).Line - files.Position(fn.Pos()).Line + 1
+		}
+	}
+	return nil
+}
+
+// TestDependencies keeps docs/dependencies.md and go.mod together.
+func TestDependencies(t *testing.T) {
+	mod, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile("docs/dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var direct []string
+	for _, line := range strings.Split(string(mod), "\n") {
+		fields := strings.Fields(line)
+		if strings.HasPrefix(line, "\t") && len(fields) >= 2 && !strings.Contains(line, "// indirect") {
+			direct = append(direct, fields[0])
+		}
+	}
+	sort.Strings(direct)
+	for _, d := range direct {
+		if !strings.Contains(string(doc), "`"+d+"`") {
+			t.Errorf("go.mod requires %s, which docs/dependencies.md does not justify", d)
+		}
+	}
+	if len(direct) > 12 {
+		t.Errorf("%d direct dependencies: count them on fingers", len(direct))
+	}
+}
