@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/newel-run/newel/asl/jsonpath"
+	"github.com/newel-run/newel/asl/value"
 )
 
 func (c *compiler) task(p place, s *State) {
@@ -187,17 +188,20 @@ func (c *compiler) processorConfig(p place, s *State) {
 
 const maxLabel = 40
 
-// distributedFields reads what only a distributed Map may have.
+// distributedFields reads what has an effect in a distributed Map only. AWS takes Label and the tolerated failures in an
+// inline Map too, where they do nothing.
 func (c *compiler) distributedFields(p place, s *State) {
 	p.atMostOne("ToleratedFailureCount", "ToleratedFailureCountPath")
 	p.atMostOne("ToleratedFailurePercentage", "ToleratedFailurePercentagePath")
-	for _, m := range p.members {
-		switch m.name {
-		case "ItemReader", "ItemBatcher", "ResultWriter", "ToleratedFailureCount", "ToleratedFailureCountPath",
-			"ToleratedFailurePercentage", "ToleratedFailurePercentagePath", "Label":
-			if !s.Map.Distributed {
-				p.fail("Field '%s' is not supported", m.name)
-			}
+	if !s.Map.Distributed && p.count([]string{"ItemReader", "ItemBatcher", "ResultWriter"}) > 0 {
+		p.fail("The ItemReader, ItemBatcher and ResultWriter fields are not supported for INLINE maps")
+	}
+	if f, ok := p.field("ToleratedFailureCount"); ok && s.Language == JSONPath {
+		f.integer(0, maxAttempts)
+	}
+	if f, ok := p.field("ToleratedFailurePercentage"); ok && s.Language == JSONPath && f.is('0', "Number") {
+		if n := f.scalar.(value.Number).Float64(); n < 0 || n > 100 {
+			f.fail("ToleratedFailurePercentage must be between 0 and 100.")
 		}
 	}
 	f, ok := p.field("Label")
