@@ -21,7 +21,7 @@ func EncodeError(c *Call, e *aws.Error) *Message {
 	m := &Message{Status: e.Status, Header: make(http.Header, 4)}
 	shape := errorShape(c, e)
 	if m.Status == 0 {
-		if m.Status = e.HTTPStatus(); shape != nil && shape.ErrorStatus != 0 && c.Protocol != JSON {
+		if m.Status = e.HTTPStatus(); shape != nil && shape.ErrorStatus != 0 {
 			m.Status = shape.ErrorStatus
 		}
 	}
