@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"bytes"
 	"errors"
 	"unicode/utf8"
 
@@ -44,7 +45,7 @@ func parse(text []byte, o Options) (*node, *Diagnostic) {
 	if o.YAML {
 		return parseYAML(text)
 	}
-	if len(text) == 0 {
+	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, notAnObject()
 	}
 	if err := value.Valid(text); err != nil {

@@ -1,6 +1,7 @@
 package value
 
 import (
+	"math"
 	"strconv"
 	"strings"
 )
@@ -145,4 +146,12 @@ func Equal(a, b Value) bool {
 		return false
 	}
 	return a == b
+}
+
+// Float makes a Number of a double; ok is false for an infinite one and for NaN.
+func Float(f float64) (Number, bool) {
+	if math.IsInf(f, 0) || math.IsNaN(f) {
+		return "", false
+	}
+	return Number(strconv.FormatFloat(f, 'g', -1, 64)), true
 }

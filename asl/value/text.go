@@ -1,5 +1,7 @@
 package value
 
+import "bytes"
+
 // This file looks into valid JSON text without decoding it.
 
 // Compact appends valid JSON text without the white space between its tokens.
@@ -20,15 +22,23 @@ func Compact(dst, text []byte) []byte {
 	return append(dst, text[start:]...)
 }
 
-// stringEnd is the index after the closing quote of the string that starts at i.
+// stringEnd is the index after the closing quote of the string that starts at i: a quote with an even number of
+// backslashes before it.
 func stringEnd(b []byte, i int) int {
-	for i++; b[i] != '"'; i++ {
-		if b[i] == '\\' {
-			i++
+	for i++; ; i++ {
+		i += bytes.IndexByte(b[i:], '"')
+		escapes := 0
+		for b[i-1-escapes] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return i + 1
 		}
 	}
-	return i + 1
 }
+
+// marks are the characters at which the search for the end of a container has to look.
+var marks = [256]bool{'"': true, '{': true, '[': true, '}': true, ']': true}
 
 // valueEnd is the index after the value that starts at i in valid text.
 func valueEnd(b []byte, i int) int {
@@ -36,26 +46,33 @@ func valueEnd(b []byte, i int) int {
 	case '"':
 		return stringEnd(b, i)
 	case '{', '[':
-		depth := 0
-		for {
-			switch b[i] {
-			case '"':
-				i = stringEnd(b, i)
-				continue
-			case '{', '[':
-				depth++
-			case '}', ']':
-				if depth--; depth == 0 {
-					return i + 1
-				}
-			}
-			i++
-		}
+		return containerEnd(b, i)
 	}
 	for i < len(b) && b[i] > ' ' && b[i] != ',' && b[i] != '}' && b[i] != ']' {
 		i++
 	}
 	return i
+}
+
+func containerEnd(b []byte, i int) int {
+	depth := 0
+	for {
+		for !marks[b[i]] {
+			i++
+		}
+		switch b[i] {
+		case '"':
+			i = stringEnd(b, i)
+			continue
+		case '{', '[':
+			depth++
+		default:
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+		i++
+	}
 }
 
 // Elements cuts the text of an array into the texts of its elements, which share its memory; ok is false if the text is
