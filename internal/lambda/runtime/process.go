@@ -1,0 +1,72 @@
+package runtime
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	goruntime "runtime"
+	"strconv"
+	"syscall"
+)
+
+// starter starts processes on one thread of its own that lives as long as the pool: Linux sends the parent-death signal
+// when the thread that forked ends, which Go's other threads may do at any time.
+type starter struct {
+	todo chan func()
+	done chan struct{}
+}
+
+func newStarter() *starter {
+	s := &starter{todo: make(chan func()), done: make(chan struct{})}
+	go func() {
+		goruntime.LockOSThread()
+		for f := range s.todo {
+			f()
+		}
+		close(s.done)
+	}()
+	return s
+}
+
+// start starts a command in a process group of its own, with the read end of a control pipe as file 3: the pipe ends
+// when the server does, however it ends.
+func (s *starter) start(cmd *exec.Cmd) error {
+	control, err := controlPipe()
+	if err != nil {
+		return err
+	}
+	cmd.ExtraFiles = []*os.File{control}
+	cmd.SysProcAttr = attributes()
+	out := make(chan error, 1)
+	s.todo <- func() { out <- cmd.Start() }
+	return <-out
+}
+
+func (s *starter) close() {
+	close(s.todo)
+	<-s.done
+}
+
+func killGroup(pid int) { syscall.Kill(-pid, syscall.SIGKILL) }
+
+// memoryUsedMB is the peak resident memory of a process, where the system says so cheaply; else 0.
+func memoryUsedMB(p *os.Process) int {
+	if p == nil {
+		return 0
+	}
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, ok := bytes.Cut(b, []byte("VmHWM:"))
+	if !ok {
+		return 0
+	}
+	f := bytes.Fields(rest)
+	kb, err := strconv.Atoi(string(f[0]))
+	if err != nil {
+		return 0
+	}
+	return (kb + 1023) / 1024
+}
