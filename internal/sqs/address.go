@@ -175,4 +175,6 @@ func (s *Service) exists(ctx context.Context, a address) (there bool, err error)
 	return there, err
 }
 
-func (s *Service) partition(a address) store.Partition { return s.PartitionOf(a.account, a.region, a.name) }
+func (s *Service) partition(a address) store.Partition {
+	return s.PartitionOf(a.account, a.region, a.name)
+}

@@ -94,7 +94,9 @@ func (w *world) create(name string, attributes object) string {
 	return w.do("CreateQueue", object{"QueueName": name, "Attributes": attributes})["QueueUrl"].(string)
 }
 
-func (w *world) sendBody(url, body string) { w.do("SendMessage", object{"QueueUrl": url, "MessageBody": body}) }
+func (w *world) sendBody(url, body string) {
+	w.do("SendMessage", object{"QueueUrl": url, "MessageBody": body})
+}
 
 // receive returns messages; options are further members.
 func (w *world) receive(url string, options object) []object {
