@@ -90,9 +90,7 @@ func (n *Node) start(ctx context.Context, set settings) error {
 	if n.listener, err = net.Listen("tcp", n.cfg.Listen); err != nil {
 		return err
 	}
-	if err := n.compose(set); err != nil {
-		return err
-	}
+	n.compose(set)
 	if err := n.lambda.Start(ctx); err != nil {
 		return err
 	}
@@ -110,13 +108,10 @@ func (n *Node) start(ctx context.Context, set settings) error {
 }
 
 // compose makes the services and joins them.
-func (n *Node) compose(set settings) error {
+func (n *Node) compose(set settings) {
 	n.router = &router{services: map[string]operator{}}
 	env := &service.Env{Store: n.store, Caller: n.router, Now: time.Now, Log: n.cfg.Log, Account: n.cfg.Account, Region: n.cfg.Region, BaseURL: n.URL}
-	var err error
-	if n.lambda, err = lambda.New(env, lambda.Config{DataDir: n.cfg.Data, Memory: n.cfg.Memory, CacheDir: n.cfg.CacheDir, MaxWorkers: set.workers, NoInstall: n.cfg.NoInstall}); err != nil {
-		return err
-	}
+	n.lambda = lambda.New(env, lambda.Config{CacheDir: n.cfg.CacheDir, MaxWorkers: set.workers, NoInstall: n.cfg.NoInstall, StrictARNs: n.cfg.ForeignARNs == "strict"})
 	tasks := &task.Runner{Caller: n.router, Has: n.router.has}
 	n.states = states.New(states.Config{Env: env, Dispatcher: tasks, Resource: tasks.Problem, Limits: set.machine})
 	for _, s := range []operator{
@@ -124,7 +119,6 @@ func (n *Node) compose(set settings) error {
 	} {
 		n.router.add(s)
 	}
-	return nil
 }
 
 // Caller is the whole of AWS as this server knows it.

@@ -76,6 +76,28 @@ func (s *Service) startExecution(ctx context.Context, c *service.Context) (any, 
 	return started(start.ARN, at), nil
 }
 
+// startSyncExecution answers for STANDARD machines; EXPRESS ones cannot be run yet.
+func (s *Service) startSyncExecution(ctx context.Context, c *service.Context) (any, error) {
+	var in struct{ StateMachineArn string }
+	if err := service.Decode(c.Request, &in); err != nil {
+		return nil, err
+	}
+	n, err := parseType(in.StateMachineArn, "stateMachine")
+	if err != nil {
+		return nil, err
+	}
+	h, err := s.revisions.head(ctx, n.machineARN())
+	switch {
+	case err != nil:
+		return nil, err
+	case h == nil:
+		return nil, noMachine(in.StateMachineArn)
+	case h.Type == "STANDARD":
+		return nil, aws.Errorf("StateMachineTypeNotSupported", "This operation is not supported by this type of state machine")
+	}
+	return nil, unsupported("executions of EXPRESS state machines")
+}
+
 // started is the answer of StartExecution, written by hand because it is the hottest.
 func started(arn string, at time.Time) json.RawMessage {
 	b := append(make([]byte, 0, len(arn)+64), `{"executionArn":`...)

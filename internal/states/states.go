@@ -27,6 +27,7 @@ type Service struct {
 	engine    *engine.Engine
 	revisions *revisions
 	resource  func(i asl.Integration, resource string) string
+	model     *aws.Service
 }
 
 // Config is what the API needs beside the common environment.
@@ -41,7 +42,7 @@ type Config struct {
 
 // New makes the service and its engine; Start begins the engine's work.
 func New(cfg Config) *Service {
-	s := &Service{env: cfg.Env, resource: cfg.Resource}
+	s := &Service{env: cfg.Env, resource: cfg.Resource, model: aws.MustModel("states")}
 	s.revisions = newRevisions(cfg.Env.Store)
 	s.engine = engine.New(engine.Config{
 		Store: cfg.Env.Store, Definitions: s.revisions, Dispatcher: cfg.Dispatcher, Clock: cfg.Clock,
@@ -60,6 +61,16 @@ func (s *Service) Start(ctx context.Context) error { return s.engine.Start(ctx) 
 
 // Close stops the engine.
 func (s *Service) Close() { s.engine.Close() }
+
+// Call checks the input against the API model, in AWS's words, before the operation looks at it.
+func (s *Service) Call(ctx context.Context, r *aws.Request) (*aws.Output, error) {
+	if op := s.model.Operations[r.Operation]; op != nil && op.Input != nil {
+		if err := op.Input.Validate(r.Input); err != nil {
+			return nil, err
+		}
+	}
+	return s.Service.Call(ctx, r)
+}
 
 // rows is the table of operations with the partition that each works on: the machine's for what touches a machine
 // record, the engine's own placement for executions (Do), all of them for lists.
@@ -92,6 +103,7 @@ func (s *Service) rows() []service.Operation {
 		{Name: "SendTaskSuccess", Do: do(s.sendTaskSuccess)},
 		{Name: "SendTaskFailure", Do: do(s.sendTaskFailure)},
 		{Name: "SendTaskHeartbeat", Do: do(s.sendTaskHeartbeat)},
+		{Name: "StartSyncExecution", Do: do(s.startSyncExecution)},
 	}
 }
 

@@ -1,0 +1,148 @@
+package conformance
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A value is what encoding/json decodes to, with json.Number for numbers.
+type value = any
+
+type object = map[string]any
+
+// recorded is one case file.
+type recorded struct {
+	ID        string
+	Area      string
+	Status    string
+	Trust     string
+	SkipPaths []string `json:"skip_paths"`
+	MaxWait   float64  `json:"max_wait_seconds"`
+	Features  object
+	Steps     []object
+	Expected  object
+	Tokens    []tokenRule
+	Normalise struct {
+		HistoryOrder  string   `json:"history_order"`
+		HistoryPrefix bool     `json:"history_prefix"`
+		SortUnder     []string `json:"sort_lists_under"`
+	}
+}
+
+// tokenRule says what a placeholder in expected stands for.
+type tokenRule struct {
+	Token   string
+	Kind    string // value, bind, bind_loose, pattern, any
+	Values  []string
+	Pattern string
+}
+
+func (c *recorded) short() string {
+	if i := strings.LastIndex(c.ID, "::"); i >= 0 {
+		return c.Area + "/" + c.ID[i+2:]
+	}
+	return c.Area + "/" + c.ID
+}
+
+// directory finds the recordings, or skips the test aloud.
+func directory(t *testing.T) string {
+	dir := os.Getenv("NEWEL_CONFORMANCE")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "shared", "conformance")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "cases")); err != nil {
+		t.Skipf("SKIPPED: there are no recorded AWS answers at %s; set NEWEL_CONFORMANCE to their directory", dir)
+	}
+	return dir
+}
+
+// load reads the replayable cases of some areas.
+func load(t *testing.T, dir string, areas []string) []*recorded {
+	var cases []*recorded
+	for _, area := range areas {
+		files, err := filepath.Glob(filepath.Join(dir, "cases", area, "*.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := &recorded{}
+			if err := decode(text, c); err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			if c.Status == "full" {
+				cases = append(cases, c)
+			}
+		}
+	}
+	return cases
+}
+
+func decode(text []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	return d.Decode(into)
+}
+
+func encode(v value) string {
+	var buf bytes.Buffer
+	e := json.NewEncoder(&buf)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return fmt.Sprint(v)
+	}
+	return strings.TrimSuffix(buf.String(), "\n")
+}
+
+// later are the features that a later version brings, by the words that a case's script has when it needs them. The
+// reason is printed with the ids of the cases that it leaves out.
+var later = []struct{ reason, service, action, text string }{
+	{reason: "CloudFormation", service: "cloudformation"},
+	{reason: "CloudFormation", text: `"op":"deploy_cfn"`},
+	{reason: "S3", service: "s3"},
+	{reason: "SNS", service: "sns"},
+	{reason: "EventBridge", service: "events"},
+	{reason: "Secrets Manager", service: "secretsmanager"},
+	{reason: "versions", text: `"publish":true`},
+	{reason: "versions", action: "PublishStateMachineVersion"},
+	{reason: "Express", text: `"EXPRESS"`},
+	{reason: "Express", action: "StartSyncExecution"},
+	{reason: "activities", action: "CreateActivity"},
+	{reason: "distributed Map", text: `DISTRIBUTED`},
+	{reason: "JSONata", text: `JSONata`},
+	{reason: "variables", text: `\"Assign\"`},
+	{reason: "task tokens", text: `waitForTaskToken`},
+	{reason: "task tokens", action: "SendTaskSuccess"},
+	{reason: "nested executions", text: `states:::states:startExecution`},
+	{reason: "nested executions", text: `aws-sdk:sfn:`},
+	{reason: "S3", text: `aws-sdk:s3:`},
+	{reason: "Secrets Manager", text: `aws-sdk:secretsmanager`},
+	{reason: "rejected by the SDK before it is sent", text: `"client_side":true`},
+}
+
+// excluded says which later feature a case needs, "" if none.
+func (c *recorded) excluded() string {
+	script := encode(c.Steps)
+	for _, l := range later {
+		if l.text != "" && strings.Contains(script, l.text) {
+			return l.reason
+		}
+		needs := func(s object) bool {
+			return (l.service != "" || l.action != "") && s["op"] == "call" &&
+				(l.service == "" || s["service"] == l.service) && (l.action == "" || s["action"] == l.action)
+		}
+		if slices.ContainsFunc(c.Steps, needs) {
+			return l.reason
+		}
+	}
+	return ""
+}

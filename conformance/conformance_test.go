@@ -1,0 +1,125 @@
+package conformance
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/newel-run/newel/internal/node"
+)
+
+// areas are the ones that this version answers for.
+var areas = []string{"base", "choice_operators", "intrinsic_functions", "error_handling", "context_object", "comments", "timeouts",
+	"api_crud", "api_tags", "api_validation"}
+
+// strict leaves out only the HTTP headers that a service happened to send AWS.
+var strict = []string{"$..SdkHttpMetadata", "$..SdkResponseMetadata"}
+
+// knownDifferences are the cases that differ, with the heading in docs/conformance.md that says why.
+func knownDifferences(t *testing.T) map[string]bool {
+	text, err := os.ReadFile("../docs/conformance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		if id, ok := strings.CutPrefix(strings.TrimSpace(line), "- `"); ok {
+			if end := strings.Index(id, "`"); end > 0 {
+				known[id[:end]] = true
+			}
+		}
+	}
+	return known
+}
+
+// TestConformance replays the recorded answers. A case that differs must stand in docs/conformance.md with its reason,
+// and one that stands there must still differ. Cases whose waits are longer than NEWEL_CONFORMANCE_WAIT (default 15s)
+// are counted as left out.
+func TestConformance(t *testing.T) {
+	dir := directory(t)
+	longest := 15 * time.Second
+	if text := os.Getenv("NEWEL_CONFORMANCE_WAIT"); text != "" {
+		var err error
+		if longest, err = time.ParseDuration(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n, err := node.Start(t.Context(), node.Config{Listen: "127.0.0.1:0", Memory: true, Data: t.TempDir(), CacheDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close(context.Background())
+	known := knownDifferences(t)
+	var mu sync.Mutex
+	var passed, counted int
+	excluded := map[string][]string{}
+	t.Run("cases", func(t *testing.T) {
+		for _, c := range load(t, dir, areas) {
+			reason := c.excluded()
+			if reason == "" && c.MaxWait > longest.Seconds() {
+				reason = "waits longer than " + longest.String()
+			}
+			if reason != "" {
+				excluded[reason] = append(excluded[reason], c.short())
+				continue
+			}
+			counted++
+			t.Run(c.short(), func(t *testing.T) {
+				t.Parallel()
+				differences, err := newReplay(c, dir, n.Caller(), longest+30*time.Second).run(t.Context(), strict)
+				if err != nil {
+					differences = append(differences, difference{"script", "played to its end", err.Error()})
+				}
+				if len(differences) == 0 {
+					mu.Lock()
+					passed++
+					mu.Unlock()
+					if known[c.short()] {
+						t.Errorf("agrees with AWS now: take it out of docs/conformance.md")
+					}
+					return
+				}
+				for i, d := range differences {
+					if i < 4 {
+						t.Logf("%s\n  AWS   %s\n  Newel %s", d.path, d.expected, d.have)
+					}
+				}
+				if !known[c.short()] {
+					t.Errorf("differs from AWS and docs/conformance.md does not say why")
+				}
+			})
+		}
+	})
+	fmt.Printf("conformance: %d of %d cases agree with AWS strictly\n", passed, counted)
+	for _, reason := range slices.Sorted(maps.Keys(excluded)) {
+		fmt.Printf("conformance: left out, %s: %s\n", reason, strings.Join(excluded[reason], ", "))
+	}
+	if passed*10 < counted*9 {
+		t.Errorf("%d of %d: the gate is 90 %%", passed, counted)
+	}
+}
+
+// TestComparator checks the judge itself on answers that agree and that do not.
+func TestComparator(t *testing.T) {
+	c := &recorded{Expected: object{"k": object{"arn": "arn:<p>:x:<name>", "again": "<name>", "when": "datetime", "n": json.Number("1"), "doc": object{"a": json.Number("1")}}},
+		Tokens: []tokenRule{{Token: "<p>", Kind: "pattern", Pattern: "aws[a-z-]*"}, {Token: "<name>", Kind: "bind"}}}
+	resolve := func(string) (string, bool) { return "", false }
+	good := object{"arn": "arn:aws:x:joe", "again": "joe", "when": json.Number("12.5"), "n": json.Number("1.0"), "doc": `{"a":1}`}
+	if d := newComparator(c, nil, resolve).compare("k", good); len(d) != 0 {
+		t.Errorf("an equal answer: %v", d)
+	}
+	for _, change := range []object{{"again": "jim"}, {"arn": "arn:gcp:x:joe"}, {"n": json.Number("2")}, {"doc": `{"a":2}`}, {"more": true}, {"doc": nil}} {
+		bad := maps.Clone(good)
+		maps.Copy(bad, change)
+		if d := newComparator(c, nil, resolve).compare("k", bad); len(d) == 0 {
+			t.Errorf("a difference was not seen: %v", change)
+		}
+	}
+}
