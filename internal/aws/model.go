@@ -48,6 +48,7 @@ type Shape struct {
 	ErrorStatus                int
 	QueryErrorCode             string
 	Exception, Fault           bool
+	Sensitive                  bool // messages do not show the value
 	Streaming, EventStream     bool // blob that is not held in memory; union of events
 }
 

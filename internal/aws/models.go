@@ -166,6 +166,7 @@ const (
 	BitError
 	BitStreaming
 	BitEventStream
+	BitSensitive
 )
 
 // MemberBits say which fields a member's record has.
@@ -278,6 +279,7 @@ func (r *tableReader) readShape(s *Shape) {
 	s.Flattened, s.Union, s.Document = f&BitFlattened != 0, f&BitUnion != 0, f&BitDocument != 0
 	s.Exception, s.Fault = f&BitException != 0, f&BitFault != 0
 	s.Streaming, s.EventStream = f&BitStreaming != 0, f&BitEventStream != 0
+	s.Sensitive = f&BitSensitive != 0
 	if f&BitMembers != 0 {
 		s.Members = make([]Member, r.uint())
 		for i := range s.Members {

@@ -226,6 +226,7 @@ func (w *writer) writeShape(name string, s *shape) error {
 	set(s.TimestampFormat != "", aws.BitTimestamp)
 	set(s.Error != nil, aws.BitError)
 	set(s.Streaming, aws.BitStreaming)
+	set(s.Sensitive, aws.BitSensitive)
 	w.uint(int(f))
 	return w.shapeBody(s, f)
 }

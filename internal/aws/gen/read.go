@@ -74,7 +74,7 @@ type shape struct {
 	Flattened, Union,
 	Document, Exception,
 	Fault, Wrapper,
-	Streaming, EventStream bool
+	Streaming, EventStream, Sensitive bool
 	Payload         string
 	TimestampFormat string
 	LocationName    string

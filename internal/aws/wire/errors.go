@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/aws/rawjson"
 )
 
 // namespaces prefix the error types of JSON services whose clients see them in AWS's answers.
@@ -114,17 +115,17 @@ func messageName(shape *aws.Shape) string {
 func errorBody(code string, e *aws.Error, shape *aws.Shape, typed bool) []byte {
 	b := []byte{'{'}
 	if typed {
-		b = appendString(appendName(b, "__type"), code)
+		b = rawjson.AppendString(rawjson.AppendName(b, "__type"), code)
 	}
 	if shape != nil && shape.Member("Type") != nil && e.Fields["Type"] == nil {
 		kind := "User"
 		if e.Fault {
 			kind = "Service"
 		}
-		b = appendString(appendName(b, "Type"), kind)
+		b = rawjson.AppendString(rawjson.AppendName(b, "Type"), kind)
 	}
 	if e.Message != "" {
-		b = appendString(appendName(b, messageName(shape)), e.Message)
+		b = rawjson.AppendString(rawjson.AppendName(b, messageName(shape)), e.Message)
 	}
 	for _, name := range sortedKeys(e.Fields) {
 		v, err := Canonical(e.Fields[name])
@@ -137,7 +138,7 @@ func errorBody(code string, e *aws.Error, shape *aws.Shape, typed bool) []byte {
 				out = wireName(mem)
 			}
 		}
-		b = append(appendName(b, out), v...)
+		b = append(rawjson.AppendName(b, out), v...)
 	}
 	return append(b, '}')
 }
@@ -180,14 +181,14 @@ func decodeError(c *Call, m *Message) error {
 }
 
 func decodeJSONError(body []byte, e *aws.Error) {
-	_ = eachMember(body, func(name string, v []byte) error { // the body is valid JSON
+	_ = rawjson.EachMember(body, func(name string, v []byte) error { // the body is valid JSON
 		switch strings.ToLower(name) {
 		case "__type", "code":
-			if kindOf(v) == kindString {
-				e.Code = unquote(v)
+			if rawjson.KindOf(v) == rawjson.String {
+				e.Code = rawjson.Unquote(v)
 			}
 		case "message":
-			e.Message = text(v)
+			e.Message = rawjson.Text(v)
 		default:
 			if e.Fields == nil {
 				e.Fields = map[string]any{}

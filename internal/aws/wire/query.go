@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/aws/rawjson"
 )
 
 var contentForm = []string{"application/x-www-form-urlencoded; charset=utf-8"}
@@ -79,13 +80,13 @@ func parseForm(raw string) (*param, error) {
 		name, value, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(name)
 		if err != nil {
-			return nil, fmt.Errorf("parameter %s: %w", shorten([]byte(pair)), err)
+			return nil, fmt.Errorf("parameter %s: %w", rawjson.Shorten([]byte(pair)), err)
 		}
 		if value, err = url.QueryUnescape(value); err != nil {
 			return nil, fmt.Errorf("parameter %s: %w", name, err)
 		}
 		if strings.Count(name, ".") > paramDepthMax {
-			return nil, fmt.Errorf("parameter %s has too many parts", shorten([]byte(name)))
+			return nil, fmt.Errorf("parameter %s has too many parts", rawjson.Shorten([]byte(name)))
 		}
 		p := descend(seen, name)
 		p.value, p.set = value, true
@@ -151,7 +152,7 @@ func appendFormStructure(dst []byte, s *aws.Shape, p *param, protocol Protocol) 
 		if found == nil {
 			continue
 		}
-		dst = appendName(dst, m.Name)
+		dst = rawjson.AppendName(dst, m.Name)
 		if dst, err = appendForm(dst, m, found, protocol); err != nil {
 			return dst, err
 		}
@@ -213,7 +214,7 @@ func appendFormMap(dst []byte, m *aws.Member, p *param, protocol Protocol) (_ []
 		if key == nil || !key.set || value == nil {
 			return dst, fmt.Errorf("parameter %s.%s needs %s and %s", p.name, item.name, keyName, valueName)
 		}
-		dst = appendName(dst, key.value)
+		dst = rawjson.AppendName(dst, key.value)
 		if dst, err = appendForm(dst, m.Shape.Value, value, protocol); err != nil {
 			return dst, err
 		}
@@ -268,8 +269,8 @@ func encodeQueryInput(c *Call, input []byte, m *Message) error {
 }
 
 func writeForm(b []byte, prefix string, m *aws.Member, raw []byte) (_ []byte, err error) {
-	raw = skipSpace(raw)
-	if kindOf(raw) == kindNull {
+	raw = rawjson.SkipSpace(raw)
+	if rawjson.KindOf(raw) == rawjson.Null {
 		return b, nil
 	}
 	join := func(name string) string {
@@ -280,7 +281,7 @@ func writeForm(b []byte, prefix string, m *aws.Member, raw []byte) (_ []byte, er
 	}
 	switch m.Shape.Type {
 	case "structure":
-		err = eachMember(raw, func(name string, v []byte) error {
+		err = rawjson.EachMember(raw, func(name string, v []byte) error {
 			mem := m.Shape.Member(name)
 			if mem == nil {
 				return fmt.Errorf("unknown member %s", name)
@@ -314,7 +315,7 @@ func writeForm(b []byte, prefix string, m *aws.Member, raw []byte) (_ []byte, er
 
 func writeFormList(b []byte, prefix string, m *aws.Member, raw []byte) ([]byte, error) {
 	n := 0
-	err := eachItem(raw, func(v []byte) (err error) {
+	err := rawjson.EachItem(raw, func(v []byte) (err error) {
 		n++
 		b, err = writeForm(b, prefix+"."+strconv.Itoa(n), m.Shape.Elem, v)
 		return err
@@ -325,7 +326,7 @@ func writeFormList(b []byte, prefix string, m *aws.Member, raw []byte) ([]byte, 
 func writeFormMap(b []byte, prefix string, m *aws.Member, raw []byte) ([]byte, error) {
 	n := 0
 	keyName, valueName := entryNames(m.Shape)
-	err := eachMember(raw, func(name string, v []byte) (err error) {
+	err := rawjson.EachMember(raw, func(name string, v []byte) (err error) {
 		n++
 		at := prefix + "." + strconv.Itoa(n) + "."
 		b = append(b, "&"+at+keyName+"="+url.QueryEscape(name)...)

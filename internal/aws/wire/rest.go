@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/aws/rawjson"
 )
 
 // decodeRESTInput reads the members of a REST request from where the model puts them: labels of the URI, query, headers
@@ -49,13 +50,13 @@ func appendBound(dst []byte, mem *aws.Member, c *Call, m *Message, query url.Val
 	switch mem.Location {
 	case "uri":
 		if v, ok := c.Labels[wireName(mem)]; ok {
-			return appendScalar(appendName(dst, mem.Name), mem, v)
+			return appendScalar(rawjson.AppendName(dst, mem.Name), mem, v)
 		}
 	case "querystring":
 		return appendQueryMember(dst, mem, c.Operation, query)
 	case "header":
 		if v := m.Header.Values(wireName(mem)); len(v) > 0 {
-			return appendHeader(appendName(dst, mem.Name), mem, v)
+			return appendHeader(rawjson.AppendName(dst, mem.Name), mem, v)
 		}
 	case "headers":
 		return appendHeaderMap(dst, mem, m.Header), nil
@@ -72,7 +73,7 @@ func appendQueryMember(dst []byte, mem *aws.Member, op *aws.Operation, query url
 		if !ok {
 			return dst, nil
 		}
-		dst = append(appendName(dst, mem.Name), '[')
+		dst = append(rawjson.AppendName(dst, mem.Name), '[')
 		for i, v := range values {
 			if i > 0 {
 				dst = append(dst, ',')
@@ -87,7 +88,7 @@ func appendQueryMember(dst []byte, mem *aws.Member, op *aws.Operation, query url
 	if !ok {
 		return dst, nil
 	}
-	return appendScalar(appendName(dst, mem.Name), mem, values[0])
+	return appendScalar(rawjson.AppendName(dst, mem.Name), mem, values[0])
 }
 
 // appendQueryMap collects the query parameters that no other member takes.
@@ -108,9 +109,9 @@ func appendQueryMap(dst []byte, mem *aws.Member, op *aws.Operation, query url.Va
 		return dst, nil
 	}
 	sortBy(names, strings.Compare)
-	dst = append(appendName(dst, mem.Name), '{')
+	dst = append(rawjson.AppendName(dst, mem.Name), '{')
 	for _, name := range names {
-		dst = appendName(dst, name)
+		dst = rawjson.AppendName(dst, name)
 		if mem.Shape.Value.Shape.Type != "list" {
 			if dst, err = appendScalar(dst, mem.Shape.Value, query[name][0]); err != nil {
 				return dst, err
@@ -138,7 +139,7 @@ func appendHeader(dst []byte, mem *aws.Member, values []string) (_ []byte, err e
 		if err != nil {
 			return dst, err
 		}
-		return appendString(dst, string(b)), nil
+		return rawjson.AppendString(dst, string(b)), nil
 	}
 	if mem.Shape.Type != "list" {
 		return appendScalar(dst, mem, values[0])
@@ -172,9 +173,9 @@ func appendHeaderMap(dst []byte, mem *aws.Member, h http.Header) []byte {
 		return dst
 	}
 	sortBy(names, strings.Compare)
-	dst = append(appendName(dst, mem.Name), '{')
+	dst = append(rawjson.AppendName(dst, mem.Name), '{')
 	for _, k := range names {
-		dst = appendString(appendName(dst, strings.ToLower(k)[len(prefix):]), strings.Join(h[k], ","))
+		dst = rawjson.AppendString(rawjson.AppendName(dst, strings.ToLower(k)[len(prefix):]), strings.Join(h[k], ","))
 	}
 	return append(dst, '}')
 }
@@ -189,7 +190,7 @@ func appendPayload(dst []byte, c *Call, mem *aws.Member, b []byte, body func([]b
 		if len(b) == 0 {
 			return dst, nil
 		}
-		return appendString(appendName(dst, mem.Name), string(b)), nil
+		return rawjson.AppendString(rawjson.AppendName(dst, mem.Name), string(b)), nil
 	}
 	if len(bytes.TrimSpace(b)) == 0 {
 		return dst, nil
@@ -199,7 +200,7 @@ func appendPayload(dst []byte, c *Call, mem *aws.Member, b []byte, body func([]b
 		if err != nil {
 			return dst, &aws.Error{Code: "MalformedXML", Message: "The XML you provided was not well-formed or did not validate against our published schema"}
 		}
-		out, err := appendXML(appendName(dst, mem.Name), mem, []*element{root})
+		out, err := appendXML(rawjson.AppendName(dst, mem.Name), mem, []*element{root})
 		if err != nil {
 			return dst, &aws.Error{Code: "MalformedXML", Message: err.Error()}
 		}
@@ -209,7 +210,7 @@ func appendPayload(dst []byte, c *Call, mem *aws.Member, b []byte, body func([]b
 	if !json.Valid(b) {
 		return dst, serialization("The request body is not JSON.")
 	}
-	out, err := translate(appendName(dst, mem.Name), mem.Shape, "", b, fromWire)
+	out, err := translate(rawjson.AppendName(dst, mem.Name), mem.Shape, "", b, fromWire)
 	if err != nil {
 		return dst, serialization("%s: %s", mem.Name, err)
 	}
@@ -269,9 +270,9 @@ func encodeRESTOutput(c *Call, value []byte, out *aws.Output, m *Message) error 
 		m.Body = out.Body
 		return nil
 	}
-	err := eachMember(value, func(name string, v []byte) error {
+	err := rawjson.EachMember(value, func(name string, v []byte) error {
 		mem := s.Member(name)
-		if mem == nil || kindOf(v) == kindNull {
+		if mem == nil || rawjson.KindOf(v) == rawjson.Null {
 			return nil
 		}
 		if mem.Location == "statusCode" {
@@ -318,18 +319,18 @@ const xmlHeader = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
 func writeHeaderMember(mem *aws.Member, v []byte, h http.Header) error {
 	switch {
 	case mem.Location == "headers":
-		return eachMember(v, func(name string, v []byte) error {
-			h[wireName(mem)+name] = []string{text(v)} // as it is written: clients compare names of metadata in lower case
+		return rawjson.EachMember(v, func(name string, v []byte) error {
+			h[wireName(mem)+name] = []string{rawjson.Text(v)} // as it is written: clients compare names of metadata in lower case
 			return nil
 		})
 	case mem.Location != "header":
 		return nil
 	case mem.JSONValue:
-		h.Set(wireName(mem), base64.StdEncoding.EncodeToString([]byte(text(v))))
+		h.Set(wireName(mem), base64.StdEncoding.EncodeToString([]byte(rawjson.Text(v))))
 		return nil
 	case mem.Shape.Type == "list":
 		var items []string
-		err := eachItem(v, func(v []byte) error {
+		err := rawjson.EachItem(v, func(v []byte) error {
 			s, err := scalarText(mem.Shape.Elem, v, rfc822)
 			items = append(items, s)
 			return err
@@ -344,7 +345,7 @@ func writeHeaderMember(mem *aws.Member, v []byte, h http.Header) error {
 
 // memberValue finds a member's value in a canonical object, nil if it is not there.
 func memberValue(object []byte, name string) (found []byte) {
-	_ = eachMember(object, func(n string, v []byte) error { // the object is canonical
+	_ = rawjson.EachMember(object, func(n string, v []byte) error { // the object is canonical
 		if n == name {
 			found = v
 		}
@@ -362,8 +363,8 @@ func encodePayload(c *Call, mem *aws.Member, value, blob []byte, m *Message) err
 	}
 	v := memberValue(value, mem.Name)
 	if mem.Shape.Type == "blob" {
-		if blob == nil && kindOf(v) == kindString {
-			b, err := base64.StdEncoding.DecodeString(unquote(v))
+		if blob == nil && rawjson.KindOf(v) == rawjson.String {
+			b, err := base64.StdEncoding.DecodeString(rawjson.Unquote(v))
 			if err != nil {
 				return fmt.Errorf("%s: %w", mem.Name, err)
 			}
@@ -375,11 +376,11 @@ func encodePayload(c *Call, mem *aws.Member, value, blob []byte, m *Message) err
 		m.Body = blob
 		return nil
 	}
-	if kindOf(v) == kindNull {
+	if rawjson.KindOf(v) == rawjson.Null {
 		return nil
 	}
 	if mem.Shape.Type == "string" {
-		m.Body = []byte(unquote(v))
+		m.Body = []byte(rawjson.Unquote(v))
 		return nil
 	}
 	if c.Protocol == RESTXML {

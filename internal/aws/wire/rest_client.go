@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/aws/rawjson"
 )
 
 // encodeRESTInput writes a REST request. A missing label is an error: the URI would mean something else.
@@ -20,9 +21,9 @@ func encodeRESTInput(c *Call, input, blob []byte, m *Message) error {
 	}
 	s := c.Operation.Input
 	if s != nil {
-		err := eachMember(input, func(name string, v []byte) (err error) {
+		err := rawjson.EachMember(input, func(name string, v []byte) (err error) {
 			mem := s.Member(name)
-			if mem == nil || kindOf(v) == kindNull {
+			if mem == nil || rawjson.KindOf(v) == rawjson.Null {
 				return nil
 			}
 			switch mem.Location {
@@ -79,13 +80,13 @@ func appendParams(params []string, mem *aws.Member, v []byte) ([]string, error) 
 	name := wireName(mem)
 	switch mem.Shape.Type {
 	case "list":
-		return params, eachItem(v, func(v []byte) error { return add(name, mem.Shape.Elem, v) })
+		return params, rawjson.EachItem(v, func(v []byte) error { return add(name, mem.Shape.Elem, v) })
 	case "map":
-		err := eachMember(v, func(key string, v []byte) error {
+		err := rawjson.EachMember(v, func(key string, v []byte) error {
 			if mem.Shape.Value.Shape.Type != "list" {
 				return add(key, mem.Shape.Value, v)
 			}
-			return eachItem(v, func(v []byte) error { return add(key, mem.Shape.Value.Shape.Elem, v) })
+			return rawjson.EachItem(v, func(v []byte) error { return add(key, mem.Shape.Value.Shape.Elem, v) })
 		})
 		return params, err
 	}
@@ -132,12 +133,12 @@ func decodeRESTOutput(c *Call, m *Message, out *aws.Output) (err error) {
 		switch mem.Location {
 		case "header":
 			if v := m.Header.Values(wireName(mem)); len(v) > 0 {
-				dst, err = appendHeader(appendName(dst, mem.Name), mem, v)
+				dst, err = appendHeader(rawjson.AppendName(dst, mem.Name), mem, v)
 			}
 		case "headers":
 			dst = appendHeaderMap(dst, mem, m.Header)
 		case "statusCode":
-			dst = strconv.AppendInt(appendName(dst, mem.Name), int64(m.Status), 10)
+			dst = strconv.AppendInt(rawjson.AppendName(dst, mem.Name), int64(m.Status), 10)
 		}
 		if err != nil {
 			return fmt.Errorf("answer of %s: %s: %w", c.Operation.Name, mem.Name, err)

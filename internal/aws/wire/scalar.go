@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/aws/rawjson"
 )
 
 // Timestamp formats as the models name them.
@@ -34,8 +35,8 @@ func timestampFormat(m *aws.Member, place string) string {
 func FormatTime(epoch []byte) (string, error) { return formatTime(epoch, iso8601) }
 
 func formatTime(epoch []byte, format string) (string, error) {
-	if kindOf(epoch) == kindString {
-		return unquote(epoch), nil
+	if rawjson.KindOf(epoch) == rawjson.String {
+		return rawjson.Unquote(epoch), nil
 	}
 	if format == unixTimestamp {
 		return string(epoch), nil
@@ -55,7 +56,7 @@ func formatTime(epoch []byte, format string) (string, error) {
 
 func parseEpoch(s string) (time.Time, error) {
 	if len(s) > 40 {
-		return time.Time{}, fmt.Errorf("%q is not a timestamp", shorten([]byte(s)))
+		return time.Time{}, fmt.Errorf("%q is not a timestamp", rawjson.Shorten([]byte(s)))
 	}
 	r, ok := new(big.Rat).SetString(s)
 	if !ok || strings.ContainsAny(s, "/_xX") || exponent(s) > 20 {
@@ -135,7 +136,7 @@ func appendScalar(dst []byte, m *aws.Member, s string) ([]byte, error) {
 		s = strings.TrimSpace(s)
 		switch s {
 		case "NaN", "Infinity", "-Infinity":
-			return appendString(dst, s), nil
+			return rawjson.AppendString(dst, s), nil
 		}
 		if !isNumber(s) {
 			return dst, fmt.Errorf("%q is not a number", s)
@@ -146,7 +147,7 @@ func appendScalar(dst []byte, m *aws.Member, s string) ([]byte, error) {
 	case "structure", "list", "map":
 		return dst, fmt.Errorf("%q is not a %s", s, m.Shape.Type)
 	}
-	return appendString(dst, s), nil
+	return rawjson.AppendString(dst, s), nil
 }
 
 // isNumber reports whether s is a JSON number literal.
@@ -192,8 +193,8 @@ func scalarText(m *aws.Member, raw []byte, place string) (string, error) {
 	case "structure", "list", "map":
 		return "", fmt.Errorf("%s: a %s cannot be written as text", m.Name, m.Shape.Type)
 	}
-	if k := kindOf(raw); k == kindArray || k == kindObject {
-		return "", fmt.Errorf("%s: a %s is needed, not %s", m.Name, m.Shape.Type, shorten(raw))
+	if k := rawjson.KindOf(raw); k == rawjson.Array || k == rawjson.Object {
+		return "", fmt.Errorf("%s: a %s is needed, not %s", m.Name, m.Shape.Type, rawjson.Shorten(raw))
 	}
-	return text(raw), nil
+	return rawjson.Text(raw), nil
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/aws/rawjson"
 )
 
 type direction bool
@@ -63,9 +64,9 @@ func wireName(m *aws.Member) string {
 // are kept from the wire, so that a service can complain of them, and are dropped on the way to it. Members that travel
 // outside the body are left out.
 func translate(dst []byte, s *aws.Shape, format string, raw []byte, d direction) ([]byte, error) {
-	raw = skipSpace(raw)
-	k := kindOf(raw)
-	if k == kindNull || s.Document {
+	raw = rawjson.SkipSpace(raw)
+	k := rawjson.KindOf(raw)
+	if k == rawjson.Null || s.Document {
 		return append(dst, raw...), nil
 	}
 	switch s.Type {
@@ -74,7 +75,7 @@ func translate(dst []byte, s *aws.Shape, format string, raw []byte, d direction)
 	case "list":
 		dst = append(dst, '[')
 		first := true
-		err := eachItem(raw, func(v []byte) (err error) {
+		err := rawjson.EachItem(raw, func(v []byte) (err error) {
 			if !first {
 				dst = append(dst, ',')
 			}
@@ -85,8 +86,8 @@ func translate(dst []byte, s *aws.Shape, format string, raw []byte, d direction)
 		return append(dst, ']'), err
 	case "map":
 		dst = append(dst, '{')
-		err := eachMember(raw, func(name string, v []byte) (err error) {
-			dst = appendName(dst, name)
+		err := rawjson.EachMember(raw, func(name string, v []byte) (err error) {
+			dst = rawjson.AppendName(dst, name)
 			dst, err = translate(dst, s.Value.Shape, timestampFormat(s.Value, unixTimestamp), v, d)
 			return err
 		})
@@ -99,11 +100,11 @@ func translate(dst []byte, s *aws.Shape, format string, raw []byte, d direction)
 
 func translateStructure(dst []byte, s *aws.Shape, raw []byte, d direction) ([]byte, error) {
 	dst = append(dst, '{')
-	err := eachMember(raw, func(name string, v []byte) (err error) {
+	err := rawjson.EachMember(raw, func(name string, v []byte) (err error) {
 		m := findMember(s, name, d)
 		if m == nil {
 			if d == fromWire {
-				dst = append(appendName(dst, name), v...)
+				dst = append(rawjson.AppendName(dst, name), v...)
 			}
 			return nil
 		}
@@ -114,7 +115,7 @@ func translateStructure(dst []byte, s *aws.Shape, raw []byte, d direction) ([]by
 		if d == toWire {
 			out = wireName(m)
 		}
-		dst = appendName(dst, out)
+		dst = rawjson.AppendName(dst, out)
 		if dst, err = translate(dst, m.Shape, timestampFormat(m, unixTimestamp), v, d); err != nil {
 			return fmt.Errorf("%s: %w", m.Name, err)
 		}
@@ -141,10 +142,10 @@ func translateTime(dst []byte, format string, raw []byte, d direction) ([]byte, 
 	}
 	if d == toWire {
 		t, err := formatTime(raw, format)
-		return appendString(dst, t), err
+		return rawjson.AppendString(dst, t), err
 	}
-	if kindOf(raw) == kindNumber {
+	if rawjson.KindOf(raw) == rawjson.Number {
 		return append(dst, raw...), nil
 	}
-	return appendTime(dst, unquote(raw))
+	return appendTime(dst, rawjson.Unquote(raw))
 }

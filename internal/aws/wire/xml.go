@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/aws/rawjson"
 )
 
 func sortBy[T any](items []T, cmp func(a, b T) int) { slices.SortStableFunc(items, cmp) }
@@ -55,9 +56,9 @@ func xmlName(m *aws.Member) string {
 
 // structure writes a structure's members that belong into the body.
 func (x *xmlWriter) structure(s *aws.Shape, raw []byte) error {
-	return eachMember(raw, func(name string, v []byte) error {
+	return rawjson.EachMember(raw, func(name string, v []byte) error {
 		m := s.Member(name)
-		if m == nil || m.Location != "" || m.XMLAttribute || kindOf(v) == kindNull {
+		if m == nil || m.Location != "" || m.XMLAttribute || rawjson.KindOf(v) == rawjson.Null {
 			return nil
 		}
 		if err := x.member(xmlName(m), m, v); err != nil {
@@ -69,7 +70,7 @@ func (x *xmlWriter) structure(s *aws.Shape, raw []byte) error {
 
 // member writes one member under a name.
 func (x *xmlWriter) member(name string, m *aws.Member, raw []byte) error {
-	raw = skipSpace(raw)
+	raw = rawjson.SkipSpace(raw)
 	switch m.Shape.Type {
 	case "structure":
 		return x.nested(name, m, raw)
@@ -91,13 +92,13 @@ func (x *xmlWriter) nested(name string, m *aws.Member, raw []byte) error {
 	if m.XMLNamespace != "" {
 		x.attribute("xmlns", m.XMLNamespace)
 	}
-	err := eachMember(raw, func(field string, v []byte) error {
+	err := rawjson.EachMember(raw, func(field string, v []byte) error {
 		if a := m.Shape.Member(field); a != nil && a.XMLAttribute {
 			n := xmlName(a)
 			if prefix, _, ok := strings.Cut(n, ":"); ok {
 				x.attribute("xmlns:"+prefix, "http://www.w3.org/2001/XMLSchema-instance")
 			}
-			x.attribute(n, text(v))
+			x.attribute(n, rawjson.Text(v))
 		}
 		return nil
 	})
@@ -124,7 +125,7 @@ func (x *xmlWriter) list(name string, m *aws.Member, raw []byte) error {
 		}
 		x.open(name)
 	}
-	err := eachItem(raw, func(v []byte) error { return x.member(item, m.Shape.Elem, v) })
+	err := rawjson.EachItem(raw, func(v []byte) error { return x.member(item, m.Shape.Elem, v) })
 	if !isFlattened(m) {
 		x.close(name)
 	}
@@ -139,7 +140,7 @@ func (x *xmlWriter) mapping(name string, m *aws.Member, raw []byte) error {
 	} else {
 		x.open(name)
 	}
-	err := eachMember(raw, func(key string, v []byte) error {
+	err := rawjson.EachMember(raw, func(key string, v []byte) error {
 		x.open(entry)
 		x.element(keyName, key)
 		if err := x.member(valueName, m.Shape.Value, v); err != nil {
@@ -280,7 +281,7 @@ func appendXMLStructure(dst []byte, s *aws.Shape, e *element) (_ []byte, err err
 		if len(found) == 0 {
 			continue
 		}
-		dst = appendName(dst, m.Name)
+		dst = rawjson.AppendName(dst, m.Name)
 		if dst, err = appendXML(dst, m, found); err != nil {
 			return dst, err
 		}
@@ -295,7 +296,7 @@ func appendAttribute(dst []byte, member, name string, e *element) []byte {
 	}
 	for _, a := range e.attrs {
 		if a.Name.Local == local && a.Name.Space != "xmlns" {
-			return appendString(appendName(dst, member), a.Value)
+			return rawjson.AppendString(rawjson.AppendName(dst, member), a.Value)
 		}
 	}
 	return dst
@@ -312,7 +313,7 @@ func appendXMLMap(dst []byte, m *aws.Member, found []*element) (_ []byte, err er
 		if key == nil || value == nil {
 			return dst, fmt.Errorf("element %s needs %s and %s", e.name, keyName, valueName)
 		}
-		dst = appendName(dst, key.text.String())
+		dst = rawjson.AppendName(dst, key.text.String())
 		if dst, err = appendXML(dst, m.Shape.Value, []*element{value}); err != nil {
 			return dst, err
 		}
@@ -376,8 +377,8 @@ func (x *xmlWriter) errorFields(code string, e *aws.Error, shape *aws.Shape) {
 		}
 		if m != nil {
 			_ = x.member(xmlName(m), m, raw) // a field that does not fit its shape is left out
-		} else if k := kindOf(raw); k != kindArray && k != kindObject {
-			x.element(name, text(raw))
+		} else if k := rawjson.KindOf(raw); k != rawjson.Array && k != rawjson.Object {
+			x.element(name, rawjson.Text(raw))
 		}
 	}
 }

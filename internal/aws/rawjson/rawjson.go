@@ -1,4 +1,8 @@
-package wire
+// Package rawjson walks and writes JSON text without building a tree of it, so that a value that only passes through
+// stays the bytes that it came in, with its digits and the order of its members.
+//
+// It is meant for text that json.Valid has accepted; on any other text it stops with an error instead of a panic.
+package rawjson
 
 import (
 	"bytes"
@@ -8,40 +12,41 @@ import (
 	"unicode/utf8"
 )
 
-// These functions walk JSON text that json.Valid has accepted, without building a tree; on other text they stop with an
-// error instead of a panic.
+// Kind is the kind of a JSON value.
+type Kind byte
 
-type kind byte
-
+// The kinds.
 const (
-	kindNull kind = iota
-	kindBool
-	kindNumber
-	kindString
-	kindArray
-	kindObject
+	Null Kind = iota
+	Bool
+	Number
+	String
+	Array
+	Object
 )
 
-func kindOf(raw []byte) kind {
+// KindOf is the kind of the value that starts at raw; nothing at all is Null.
+func KindOf(raw []byte) Kind {
 	if len(raw) == 0 {
-		return kindNull
+		return Null
 	}
 	switch raw[0] {
 	case '{':
-		return kindObject
+		return Object
 	case '[':
-		return kindArray
+		return Array
 	case '"':
-		return kindString
+		return String
 	case 't', 'f':
-		return kindBool
+		return Bool
 	case 'n':
-		return kindNull
+		return Null
 	}
-	return kindNumber
+	return Number
 }
 
-func skipSpace(b []byte) []byte {
+// SkipSpace drops the blanks at the start.
+func SkipSpace(b []byte) []byte {
 	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t' || b[0] == '\n' || b[0] == '\r') {
 		b = b[1:]
 	}
@@ -102,44 +107,44 @@ func stringEnd(b []byte) int {
 	return -1
 }
 
-// eachMember calls f for the members of an object in their order.
-func eachMember(raw []byte, f func(name string, value []byte) error) error {
-	raw = skipSpace(raw)
-	if kindOf(raw) != kindObject {
-		return fmt.Errorf("an object is needed, not %s", shorten(raw))
+// EachMember calls f for the members of an object in their order.
+func EachMember(raw []byte, f func(name string, value []byte) error) error {
+	raw = SkipSpace(raw)
+	if KindOf(raw) != Object {
+		return fmt.Errorf("an object is needed, not %s", Shorten(raw))
 	}
-	b := skipSpace(raw[1:])
+	b := SkipSpace(raw[1:])
 	for len(b) > 0 && b[0] != '}' {
 		name, rest, err := cut(b)
 		if err != nil {
 			return err
 		}
-		b = skipSpace(rest)
+		b = SkipSpace(rest)
 		if len(b) == 0 || b[0] != ':' {
 			return errTruncated
 		}
-		value, rest, err := cut(skipSpace(b[1:]))
+		value, rest, err := cut(SkipSpace(b[1:]))
 		if err != nil {
 			return err
 		}
-		if err := f(unquote(name), value); err != nil {
+		if err := f(Unquote(name), value); err != nil {
 			return err
 		}
-		b = skipSpace(rest)
+		b = SkipSpace(rest)
 		if len(b) > 0 && b[0] == ',' {
-			b = skipSpace(b[1:])
+			b = SkipSpace(b[1:])
 		}
 	}
 	return nil
 }
 
-// eachItem calls f for the items of an array.
-func eachItem(raw []byte, f func(value []byte) error) error {
-	raw = skipSpace(raw)
-	if kindOf(raw) != kindArray {
-		return fmt.Errorf("a list is needed, not %s", shorten(raw))
+// EachItem calls f for the items of an array.
+func EachItem(raw []byte, f func(value []byte) error) error {
+	raw = SkipSpace(raw)
+	if KindOf(raw) != Array {
+		return fmt.Errorf("a list is needed, not %s", Shorten(raw))
 	}
-	b := skipSpace(raw[1:])
+	b := SkipSpace(raw[1:])
 	for len(b) > 0 && b[0] != ']' {
 		value, rest, err := cut(b)
 		if err != nil {
@@ -148,16 +153,16 @@ func eachItem(raw []byte, f func(value []byte) error) error {
 		if err := f(value); err != nil {
 			return err
 		}
-		b = skipSpace(rest)
+		b = SkipSpace(rest)
 		if len(b) > 0 && b[0] == ',' {
-			b = skipSpace(b[1:])
+			b = SkipSpace(b[1:])
 		}
 	}
 	return nil
 }
 
-// unquote is the text of a string literal.
-func unquote(raw []byte) string {
+// Unquote is the text of a string literal.
+func Unquote(raw []byte) string {
 	if len(raw) >= 2 && bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
 		return string(raw[1 : len(raw)-1])
 	}
@@ -168,16 +173,16 @@ func unquote(raw []byte) string {
 	return s
 }
 
-// text is a scalar as text: a string's value, a number's or boolean's literal.
-func text(raw []byte) string {
-	if kindOf(raw) == kindString {
-		return unquote(raw)
+// Text is a scalar as text: a string's value, a number's or boolean's literal.
+func Text(raw []byte) string {
+	if KindOf(raw) == String {
+		return Unquote(raw)
 	}
 	return string(raw)
 }
 
-// appendString appends a JSON string literal.
-func appendString(dst []byte, s string) []byte {
+// AppendString appends a JSON string literal.
+func AppendString(dst []byte, s string) []byte {
 	plain := true
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
@@ -197,15 +202,16 @@ func appendString(dst []byte, s string) []byte {
 	return append(dst, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...)
 }
 
-// appendName appends the separator, name and colon of an object's next member; dst ends in '{' or in a value.
-func appendName(dst []byte, name string) []byte {
+// AppendName appends the separator, name and colon of an object's next member; dst ends in '{' or in a value.
+func AppendName(dst []byte, name string) []byte {
 	if dst[len(dst)-1] != '{' {
 		dst = append(dst, ',')
 	}
-	return append(appendString(dst, name), ':')
+	return append(AppendString(dst, name), ':')
 }
 
-func shorten(raw []byte) string {
+// Shorten quotes the start of a value for a message.
+func Shorten(raw []byte) string {
 	if len(raw) > 40 {
 		return strconv.Quote(string(raw[:40])) + "..."
 	}
