@@ -99,6 +99,17 @@ func New(name string) *Tree {
 // Last is the time of the latest event.
 func (t *Tree) Last() time.Time { return t.last }
 
+// Where names the state that an event that was added belongs to, "" for the execution's own events.
+func (t *Tree) Where(id int64) string {
+	if s := t.places[id].state; s != nil {
+		return s.Name
+	}
+	if th := t.places[id].thread; th != nil && th.Owner != nil {
+		return th.Owner.Name
+	}
+	return ""
+}
+
 // Add takes the next event. Events come in the order of their ids; one that was already added is ignored.
 func (t *Tree) Add(e Event) {
 	if _, seen := t.places[e.ID]; seen {
@@ -118,7 +129,7 @@ func (t *Tree) apply(e Event, p place) place {
 	switch {
 	case strings.HasPrefix(e.Type, "Execution"):
 		t.execution(e)
-		return p
+		return place{t.Root, nil}
 	case strings.HasSuffix(e.Type, "StateEntered"):
 		return t.enter(e, p)
 	case strings.HasSuffix(e.Type, "StateExited"):

@@ -1,0 +1,9 @@
+// Package examples holds the example applications: as folders to read and deploy, and inside the binary for `newel demo`.
+package examples
+
+import "embed"
+
+// FS has one folder an example.
+//
+//go:embed order-fulfilment/*.yaml order-fulfilment/*.json order-fulfilment/check/*.py
+var FS embed.FS

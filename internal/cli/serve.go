@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/newel-run/newel/internal/node"
+)
+
+// serverFlags are the settings of a server; each is also a NEWEL_* variable and a setting of the configuration file.
+type serverFlags struct {
+	node.Config
+	limits   []string
+	logLevel string
+}
+
+func (s *serverFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&s.Listen, "listen", "127.0.0.1:4566", "address and port; every service is on this one port")
+	s.addStorage(cmd)
+	f.StringVar(&s.Account, "account", "000000000000", "account of requests whose access key id is no account id")
+	f.StringArrayVar(&s.limits, "limit", nil, "NAME=VALUE: set a limit (repeatable)")
+	f.StringArrayVar(&s.Hosts, "host", nil, "further host name that clients may use (repeatable)")
+	f.StringVar(&s.Credentials, "credentials", "", "file of access keys; requests must be signed with one of them")
+	f.StringVar(&s.TLSCert, "tls-cert", "", "certificate file")
+	f.StringVar(&s.TLSKey, "tls-key", "", "key file")
+	f.BoolVar(&s.Insecure, "insecure", false, "allow an address that other machines reach without credentials and TLS")
+	f.BoolVar(&s.NoInstall, "no-install", false, "never install what AWS's runtimes carry and this machine lacks")
+	f.StringVar(&s.ForeignARNs, "foreign-arns", "local", "ARNs of other accounts: local (taken as our own) or strict")
+	f.DurationVar(&s.Drain, "drain", 10*time.Second, "how long running requests may take after a stop")
+	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
+}
+
+func (s *serverFlags) addStorage(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&s.Data, "data", ".newel", "data directory")
+	f.BoolVar(&s.Memory, "memory", false, "keep nothing")
+	f.StringVar(&s.Store, "store", "", "postgres://...: keep the data there (not in this version)")
+}
+
+// settings are the server's settings with everything that flags give.
+func (s *serverFlags) settings(a *app) (node.Config, error) {
+	c := s.Config
+	c.Region, c.Version, c.Limits = a.region, Version, map[string]string{}
+	for _, l := range s.limits {
+		name, v, ok := strings.Cut(l, "=")
+		if !ok {
+			return c, usage("--limit %s: NAME=VALUE is needed", l)
+		}
+		c.Limits[name] = v
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(firstOf(s.logLevel, "info"))); err != nil {
+		return c, usage("--log-level %q: debug, info, warn or error", s.logLevel)
+	}
+	c.Log = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
+	return c, nil
+}
+
+func (a *app) serveCommand() *cobra.Command {
+	var s serverFlags
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Run the server", Args: cobra.NoArgs,
+		Long: "Run the server until it is interrupted. What was running when it last stopped goes on at once.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := s.settings(a)
+			if err != nil {
+				return err
+			}
+			n, err := node.Start(cmd.Context(), cfg)
+			if err != nil {
+				return startProblem(err)
+			}
+			a.announce(n, cfg)
+			return a.wait(cmd.Context(), n)
+		},
+	}
+	s.add(cmd)
+	return cmd
+}
+
+// announce says where the server is and what it keeps.
+func (a *app) announce(n *node.Node, cfg node.Config) {
+	keeps := "data in " + cfg.Data
+	if cfg.Memory {
+		keeps = "nothing is kept"
+	}
+	fmt.Fprintf(a.err, "newel %s is ready at %s (%s)\n", Version, n.URL(), keeps)
+}
+
+// wait serves until the context ends or the server stops by itself, which is an error.
+func (a *app) wait(ctx context.Context, n *node.Node) error {
+	failed := make(chan error, 1)
+	go func() { failed <- n.Wait() }()
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	return errors.Join(err, n.Close(context.WithoutCancel(ctx)))
+}
+
+// startProblem adds the remedy to the problems that people meet.
+func startProblem(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "listen" {
+		return fmt.Errorf("%w; another server may be running there: choose another address with --listen", err)
+	}
+	return err
+}
+
+// private starts a server of this process's own on a free port that keeps nothing.
+func (a *app) private(ctx context.Context, verbose bool) (*node.Node, *client, error) {
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	if verbose {
+		log = slog.New(slog.NewTextHandler(a.err, nil))
+	}
+	cfg := node.Config{Listen: "127.0.0.1:0", Memory: true, Region: a.region, Version: Version, Log: log}
+	n, err := node.Start(ctx, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	return n, a.local(n), nil
+}
+
+// local is a server of this process as the commands see it.
+func (a *app) local(n *node.Node) *client {
+	return &client{caller: n.Caller(), account: "000000000000", region: a.region, at: n.URL()}
+}

@@ -1,0 +1,272 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/newel-run/newel/internal/cfn"
+	"github.com/newel-run/newel/internal/cli/tree"
+	"github.com/newel-run/newel/internal/node"
+)
+
+func (a *app) upCommand() *cobra.Command {
+	var s serverFlags
+	var stack string
+	var parameters []string
+	cmd := &cobra.Command{
+		Use: "up PATH", Short: "Deploy a template or state machines", Args: cobra.ExactArgs(1),
+		Long: `Deploy PATH: a folder with a template (template.yaml, template.json) or with *.asl.json and *.asl.yaml files, or one such file.
+It goes to the server that answers at the endpoint; where none answers, this command serves too, until it is interrupted.
+Deploying again updates what has changed.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := projectAt(args[0], s.Data)
+			if err != nil {
+				return err
+			}
+			p.stack = firstOf(stack, p.stack)
+			given, err := parameterFlags(parameters)
+			if err != nil {
+				return err
+			}
+			return a.up(cmd.Context(), p, given, &s)
+		},
+	}
+	s.addStorage(cmd)
+	cmd.Flags().StringVar(&stack, "stack", "", "name of the stack (default: made of the path)")
+	cmd.Flags().StringArrayVar(&parameters, "parameter", nil, "NAME=VALUE of a template's parameter (repeatable)")
+	return cmd
+}
+
+func parameterFlags(list []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, p := range list {
+		name, v, ok := strings.Cut(p, "=")
+		if !ok {
+			return nil, usage("--parameter %s: NAME=VALUE is needed", p)
+		}
+		out[name] = v
+	}
+	return out, nil
+}
+
+// up deploys to the server at the endpoint, or to one of its own that it then keeps running.
+func (a *app) up(ctx context.Context, p *project, given map[string]string, s *serverFlags) error {
+	there, err := a.health(ctx)
+	if err != nil {
+		return err
+	}
+	if there {
+		c, err := a.client()
+		if err != nil {
+			return err
+		}
+		_, err = a.deploy(ctx, c, p, given)
+		return err
+	}
+	u, err := url.Parse(a.endpoint)
+	if err != nil || u.Scheme != "http" {
+		return fmt.Errorf("no server answers at %s", a.endpoint)
+	}
+	s.Listen = u.Host
+	cfg, err := s.settings(a)
+	if err != nil {
+		return err
+	}
+	n, err := node.Start(ctx, cfg)
+	if err != nil {
+		return startProblem(err)
+	}
+	if _, err := a.deploy(ctx, a.local(n), p, given); err != nil {
+		return errors.Join(err, n.Close(context.WithoutCancel(ctx)))
+	}
+	a.announce(n, cfg)
+	return a.wait(ctx, n)
+}
+
+// stackInfo is what DescribeStacks says of a stack.
+type stackInfo struct {
+	StackID           string `json:"StackId"`
+	StackName         string
+	StackStatus       string
+	StackStatusReason string
+	Outputs           []cfn.OutputValue
+}
+
+type resourceInfo struct {
+	LogicalResourceID    string `json:"LogicalResourceId"`
+	PhysicalResourceID   string `json:"PhysicalResourceId"`
+	ResourceType         string
+	ResourceStatus       string
+	ResourceStatusReason string
+}
+
+// describeStack asks for a stack; nil if it does not exist.
+func (c *client) describeStack(ctx context.Context, name string) (*stackInfo, error) {
+	var out struct{ Stacks []stackInfo }
+	err := c.call(ctx, "cloudformation", "DescribeStacks", map[string]string{"StackName": name}, &out)
+	if is(err, "ValidationError") && strings.Contains(err.Error(), "does not exist") || err == nil && len(out.Stacks) == 0 {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &out.Stacks[0], nil
+}
+
+func (c *client) stackResources(ctx context.Context, name string) ([]resourceInfo, error) {
+	var out struct{ StackResources []resourceInfo }
+	err := c.call(ctx, "cloudformation", "DescribeStackResources", map[string]string{"StackName": name}, &out)
+	return out.StackResources, err
+}
+
+// deploy creates or updates a project's stack and says what there is now.
+func (a *app) deploy(ctx context.Context, c *client, p *project, given map[string]string) (*stackInfo, error) {
+	before, err := c.describeStack(ctx, p.stack)
+	if err != nil {
+		return nil, err
+	}
+	operation := "CreateStack"
+	if before != nil {
+		operation = "UpdateStack"
+	}
+	in := map[string]any{"StackName": p.stack, "TemplateBody": string(p.text), "Capabilities": []string{"CAPABILITY_NAMED_IAM"}}
+	values := []cfn.ParameterValue{}
+	for k, v := range given {
+		values = append(values, cfn.ParameterValue{ParameterKey: k, ParameterValue: v})
+	}
+	in["Parameters"] = values
+	if err := c.call(ctx, "cloudformation", operation, in, nil); err != nil {
+		return nil, err
+	}
+	info, err := c.describeStack(ctx, p.stack)
+	if err != nil {
+		return nil, err
+	}
+	if info == nil {
+		return nil, fmt.Errorf("stack %s is not there after it was deployed", p.stack)
+	}
+	resources, err := c.stackResources(ctx, p.stack)
+	if err != nil {
+		return nil, err
+	}
+	return info, a.deployed(p, info, resources)
+}
+
+// deployed writes what a deployment has led to.
+func (a *app) deployed(p *project, info *stackInfo, resources []resourceInfo) error {
+	failed := !strings.HasSuffix(info.StackStatus, "_COMPLETE")
+	if a.json {
+		if err := a.writeJSON(map[string]any{"stack": info, "resources": resources}); err != nil {
+			return err
+		}
+	} else {
+		a.report(info, resources)
+	}
+	if !failed {
+		if !a.json {
+			a.nextCommand(resources)
+		}
+		return nil
+	}
+	id, _, _ := strings.Cut(info.StackStatusReason, ":")
+	place := p.file
+	if r := p.template.Resource(id); r != nil {
+		place = fmt.Sprintf("%s:%d:%d", p.file, r.Line, r.Column)
+	}
+	return fmt.Errorf("%s: stack %s is in %s: %s", place, info.StackName, info.StackStatus, info.StackStatusReason)
+}
+
+func (a *app) report(info *stackInfo, resources []resourceInfo) {
+	style := tree.Good
+	if strings.HasSuffix(info.StackStatus, "FAILED") {
+		style = tree.Bad
+	}
+	a.line(tree.Span{Text: info.StackName, Style: tree.Bold}, tree.Span{Text: "  " + info.StackStatus, Style: style})
+	rows := [][]string{}
+	for _, r := range resources {
+		rows = append(rows, []string{"  " + r.LogicalResourceID, strings.TrimPrefix(r.ResourceType, "AWS::"), r.ResourceStatus, r.PhysicalResourceID})
+	}
+	a.table([]string{"  RESOURCE", "TYPE", "STATUS", "ID"}, rows)
+	if len(info.Outputs) == 0 {
+		return
+	}
+	rows = rows[:0]
+	for _, o := range info.Outputs {
+		rows = append(rows, []string{"  " + o.OutputKey, o.OutputValue, o.Description})
+	}
+	a.table([]string{"  OUTPUT", "VALUE", ""}, rows)
+}
+
+// nextCommand says what people do next, on a terminal.
+func (a *app) nextCommand(resources []resourceInfo) {
+	if _, _, ok := a.terminal(); !ok {
+		return
+	}
+	i := slices.IndexFunc(resources, func(r resourceInfo) bool { return r.ResourceType == "AWS::StepFunctions::StateMachine" })
+	if i < 0 {
+		return
+	}
+	arn := resources[i].PhysicalResourceID
+	endpoint := ""
+	if a.endpoint != defaultEndpoint && a.getenv("AWS_ENDPOINT_URL") != a.endpoint {
+		endpoint = " --endpoint " + a.endpoint
+	}
+	fmt.Fprintf(a.out, "\nnext: newel start %s --input '{}' --follow%s\n", arn[strings.LastIndexByte(arn, ':')+1:], endpoint)
+}
+
+func (a *app) destroyCommand() *cobra.Command {
+	var stack string
+	cmd := &cobra.Command{
+		Use: "destroy PATH|STACK", Short: "Delete what 'newel up' has deployed", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := args[0]
+			if info, err := os.Stat(name); err == nil {
+				abs, err := filepath.Abs(name)
+				if err != nil {
+					return err
+				}
+				name = stackNameOf(abs, info.IsDir())
+			}
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			return a.destroy(cmd.Context(), c, firstOf(stack, name))
+		},
+	}
+	cmd.Flags().StringVar(&stack, "stack", "", "name of the stack (default: made of the path)")
+	return cmd
+}
+
+func (a *app) destroy(ctx context.Context, c *client, name string) error {
+	before, err := c.describeStack(ctx, name)
+	if err != nil {
+		return err
+	}
+	if before == nil {
+		return fmt.Errorf("there is no stack %s", name)
+	}
+	if err := c.call(ctx, "cloudformation", "DeleteStack", map[string]string{"StackName": name}, nil); err != nil {
+		return err
+	}
+	after, err := c.describeStack(ctx, name)
+	if err != nil {
+		return err
+	}
+	if after != nil && after.StackStatus != "DELETE_COMPLETE" {
+		return fmt.Errorf("stack %s is in %s: %s", name, after.StackStatus, after.StackStatusReason)
+	}
+	if a.json {
+		return a.writeJSON(map[string]string{"deleted": before.StackID})
+	}
+	fmt.Fprintln(a.out, "deleted "+name)
+	return nil
+}
