@@ -38,6 +38,13 @@ func (f *faultFS) inject(fault string, n int, err error) {
 	f.fault, f.left, f.err = fault, n, err
 }
 
+// pending tells whether the injected fault is still to come.
+func (f *faultFS) pending() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.fault != ""
+}
+
 func (f *faultFS) hold() (release func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -197,6 +197,7 @@ func TestCrashDuringCreation(t *testing.T) {
 		s, err := pebble.Open(dir, pebble.Options{FS: fs})
 		again := fs.crash(seed)
 		if err == nil {
+			fs.inject("", 0, nil)
 			put(t, s, 3)
 			again = fs.crash(seed)
 			mustClose(t, s)
@@ -282,8 +283,8 @@ func TestTableFaultsAreSurvived(t *testing.T) {
 				s := mustOpen(t, o)
 				fs.inject(fault, 1, cause)
 				put(t, s, 6000) // several memtables
-				if err := s.Err(); err != nil {
-					t.Fatal(err)
+				if err := s.Err(); err != nil || fs.pending() {
+					t.Fatalf("err %v, fault pending %v", err, fs.pending())
 				}
 				for name, again := range map[string]storetest.Harness{"power cut": harness(fs.crash(1)), "same": harness(fs)} {
 					if name == "same" {

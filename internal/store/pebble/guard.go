@@ -28,6 +28,7 @@ type guard struct {
 	failure  *failure
 	diskFull func()
 
+	open      atomic.Bool   // from here on files are created by background work, which may be held
 	released  chan struct{} // closed when the store closes: background work that was held ends with an error
 	releasing sync.Once
 	pausing   atomic.Bool
@@ -82,11 +83,13 @@ func (g *guard) hold() error {
 		case <-g.released:
 		}
 	}
-	if g.stopped() {
-		<-g.released
-		return errStopped
+	if !g.stopped() {
+		return nil
 	}
-	return nil
+	if g.open.Load() {
+		<-g.released
+	}
+	return errStopped
 }
 
 func (g *guard) create(name string, make func() (vfs.File, error)) (vfs.File, error) {
