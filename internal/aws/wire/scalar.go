@@ -85,7 +85,18 @@ func exponent(s string) int {
 
 var timeLayouts = []string{time.RFC3339Nano, http.TimeFormat, time.RFC1123Z, "2006-01-02T15:04:05", "2006-01-02", "20060102T150405Z"}
 
-// appendTime appends the canonical form of a timestamp in any of AWS's formats.
+// AppendMillis appends a canonical timestamp as whole milliseconds since the epoch.
+func AppendMillis(dst, epoch []byte) ([]byte, error) {
+	t, err := parseEpoch(string(epoch))
+	if err != nil {
+		return dst, err
+	}
+	return strconv.AppendInt(dst, t.UnixMilli(), 10), nil
+}
+
+// AppendTime appends the canonical form of a timestamp in any of AWS's formats.
+func AppendTime(dst []byte, s string) ([]byte, error) { return appendTime(dst, s) }
+
 func appendTime(dst []byte, s string) ([]byte, error) {
 	for _, layout := range timeLayouts {
 		if t, err := time.Parse(layout, s); err == nil {
