@@ -1,0 +1,155 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+// binary builds the command once for all tests.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "newel-e2e-")
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, "newel")
+	build := exec.Command("go", "build", "-o", file, "github.com/newel-run/newel/cmd/newel")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return file, nil
+})
+
+// TestMain removes the binary afterwards.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if file, err := binary(); err == nil {
+		os.RemoveAll(filepath.Dir(file))
+	}
+	os.Exit(code)
+}
+
+// server is a newel process on a port of its own.
+type server struct {
+	t      *testing.T
+	listen string
+	args   []string
+	cmd    *exec.Cmd
+	stderr *bytes.Buffer
+}
+
+func newServer(t *testing.T, args ...string) *server {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	s := &server{t: t, listen: l.Addr().String()}
+	s.args = append([]string{"serve", "--listen", s.listen, "--data", filepath.Join(t.TempDir(), "data")}, args...)
+	t.Cleanup(s.kill)
+	return s
+}
+
+// start starts the process and waits until it is healthy.
+func (s *server) start() {
+	s.t.Helper()
+	file, err := binary()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.stderr = &bytes.Buffer{}
+	s.cmd = exec.Command(file, s.args...)
+	s.cmd.Stderr = s.stderr
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		resp, err := http.Get("http://" + s.listen + "/_newel/health")
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("the server is not healthy: %v\n%s", err, s.stderr)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// kill ends the process as kill -9 does.
+func (s *server) kill() {
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+	s.cmd = nil
+}
+
+// states calls an operation of the Step Functions API; an error is one of the connection or of the service.
+func (s *server) states(operation string, in, out any) error {
+	return s.call("states", map[string]string{"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AWSStepFunctions." + operation}, "/", in, out)
+}
+
+func (s *server) call(service string, header map[string]string, path string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequest(http.MethodPost, "http://"+s.listen+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	for k, v := range header {
+		req.Header.Set(k, v)
+	}
+	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/"+service+"/aws4_request, SignedHeaders=host, Signature=00")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode/100 != 2 {
+		return &refused{resp.StatusCode, string(answer)}
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(answer, out)
+}
+
+// refused is an answer of the service that is an error.
+type refused struct {
+	status int
+	body   string
+}
+
+func (r *refused) Error() string { return fmt.Sprintf("%d: %s", r.status, r.body) }
+
+// again calls until the server answers: a client's retry over an outage. An answer that is an error ends it.
+func (s *server) again(f func() error) error {
+	for deadline := time.Now().Add(time.Minute); ; {
+		err := f()
+		if r, ok := err.(*refused); err == nil || ok && r.status < 500 || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
