@@ -92,7 +92,7 @@ func (c *recordedCase) playable() (*asl.Definition, []map[string]any, string) {
 	}
 	text := definitions[0]
 	resource := "arn:aws:lambda:us-east-1:111111111111:function:f"
-	if in := document(details(events[0])["input"]).String(); strings.Contains(in, "<timestamp>") || strings.Contains(in, `"date"`) {
+	if in := document(details(events[0])["input"]).String(); strings.Contains(in, "<timestamp>") || strings.Contains(in, `"date"`) || strings.Contains(in, `"timestamp"`) {
 		return nil, nil, "with a time that was not kept"
 	}
 	for _, e := range events {
