@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"github.com/newel-run/newel/asl"
+	"github.com/newel-run/newel/asl/value"
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/aws/naming"
 )
 
 // row is what an integration needs to be told about itself.
@@ -19,30 +21,24 @@ type row struct {
 	tokens             bool   // .waitForTaskToken is there
 	payload            bool   // the answer's body is a member of the result (lambda)
 	bare               bool   // the result has no Sdk*Metadata
-	sdkForm            bool   // aws-sdk: causes in the newer SDK's form
+	sdkForm            bool   // aws-sdk: members and causes in the newer SDK's form
+	// attributes are the members that hold attribute values, which may be written as bare strings.
+	attributes []string
 }
 
 // optimised is the table of optimised integrations.
 var optimised = map[string]*row{
 	"lambda:invoke":       {service: "lambda", operation: "Invoke", prefix: "Lambda", sdk: "AWSLambda", tokens: true, payload: true},
 	"sqs:sendMessage":     {service: "sqs", operation: "SendMessage", prefix: "SQS", sdk: "AmazonSQS", tokens: true},
-	"dynamodb:getItem":    {service: "dynamodb", operation: "GetItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2"},
-	"dynamodb:putItem":    {service: "dynamodb", operation: "PutItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2"},
-	"dynamodb:updateItem": {service: "dynamodb", operation: "UpdateItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2"},
-	"dynamodb:deleteItem": {service: "dynamodb", operation: "DeleteItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2"},
+	"dynamodb:getItem":    {service: "dynamodb", operation: "GetItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2", attributes: []string{"Key"}},
+	"dynamodb:putItem":    {service: "dynamodb", operation: "PutItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2", attributes: []string{"Item", "ExpressionAttributeValues"}},
+	"dynamodb:updateItem": {service: "dynamodb", operation: "UpdateItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2", attributes: []string{"Key", "ExpressionAttributeValues"}},
+	"dynamodb:deleteItem": {service: "dynamodb", operation: "DeleteItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2", attributes: []string{"Key", "ExpressionAttributeValues"}},
 }
 
 // general names the exception that stands for every error that a service's model does not declare, where it is not the
 // service's name with "Exception".
 var general = map[string]string{"AmazonDynamoDBv2": "AmazonDynamoDBException"}
-
-// sdkPrefix is the spelling of a service in the error names and causes of aws-sdk integrations, where it is not the
-// service id without spaces.
-var sdkPrefix = map[string]string{
-	"dynamodb": "DynamoDb", "sfn": "Sfn", "sqs": "Sqs", "sns": "Sns", "iam": "Iam", "sts": "Sts", "kms": "Kms", "ssm": "Ssm",
-	"ses": "Ses", "sesv2": "SesV2", "ec2": "Ec2", "ecs": "Ecs", "ecr": "Ecr", "eks": "Eks", "rds": "Rds", "s3": "S3", "acm": "Acm",
-	"cloudformation": "CloudFormation", "cloudwatchlogs": "CloudWatchLogs",
-}
 
 // exceptionOf names the exception classes whose names are not the error code with "Exception".
 var exceptionOf = map[string]string{
@@ -52,23 +48,19 @@ var exceptionOf = map[string]string{
 // sdkRow is the row of an aws-sdk integration, or why there is none.
 func (r *Runner) sdkRow(i *asl.Integration) (*row, string) {
 	info, ok := aws.Lookup(i.Service)
-	if !ok {
+	if !ok || info.SDK != i.Service {
 		return nil, fmt.Sprintf("there is no AWS service %q", i.Service)
 	}
-	model, _ := aws.Model(info.Key)
-	operation := strings.ToUpper(i.Action[:1]) + i.Action[1:]
-	if model.Operations[operation] == nil {
-		return nil, fmt.Sprintf("%s has no operation %s", i.Service, operation)
+	model := aws.MustModel(info.Key)
+	op, ok := naming.Operation(model, i.Action)
+	if !ok {
+		return nil, fmt.Sprintf("%s has no action %s", i.Service, i.Action)
 	}
-	if !r.Has(model.Key, operation) {
-		return nil, fmt.Sprintf("Newel does not have %s:%s yet", i.Service, operation)
+	if !r.Has(model.Key, op.Name) {
+		return nil, fmt.Sprintf("Newel does not have %s:%s yet", i.Service, i.Action)
 	}
-	prefix := sdkPrefix[i.Service]
-	if prefix == "" {
-		prefix = strings.ReplaceAll(model.ID, " ", "")
-	}
-	return &row{service: model.Key, operation: operation, prefix: prefix, sdk: prefix, tokens: true, sdkForm: true,
-		payload: model.Key == "lambda" && operation == "Invoke"}, ""
+	prefix := naming.Prefix(model.ID)
+	return &row{service: model.Key, operation: op.Name, prefix: prefix, sdk: prefix, tokens: true, sdkForm: true}, ""
 }
 
 // Problem says why a resource cannot be run, with what can; "" if it can. It is the check of CreateStateMachine.
@@ -101,6 +93,33 @@ func (r *row) contentType() string {
 	return "application/x-amz-json-1.0"
 }
 
+func (r *row) style() naming.Style {
+	if r.sdkForm {
+		return naming.SDK
+	}
+	return naming.Optimized
+}
+
+// withAttributes writes a bare string in the place of an attribute value as one of type S.
+func (r *row) withAttributes(params *value.Doc) *value.Doc {
+	out := params.Value().(*value.Object).Clone()
+	for _, name := range r.attributes {
+		v, _ := out.Get(name)
+		values, ok := v.(*value.Object)
+		if !ok {
+			continue
+		}
+		values = values.Clone()
+		for key, v := range values.All() {
+			if text, ok := v.(string); ok {
+				values.Set(key, value.NewObject(value.Member{Name: "S", Value: text}))
+			}
+		}
+		out.Set(name, values)
+	}
+	return value.Of(out)
+}
+
 // failure turns a service's error into the task's, in the words of the SDK that the integration uses.
 func (c *call) failure(err error) error {
 	var e *aws.Error
@@ -111,7 +130,7 @@ func (c *call) failure(err error) error {
 		return &Failure{c.row.prefix + ".SdkClientException", e.Message}
 	}
 	if c.row.sdkForm {
-		return &Failure{c.row.prefix + "." + c.exception(e), fmt.Sprintf("%s (Service: %s, Status Code: %d, Request ID: %s) (SDK Attempt Count: 1)",
+		return &Failure{naming.ErrorName(c.model, e.Code), fmt.Sprintf("%s (Service: %s, Status Code: %d, Request ID: %s) (SDK Attempt Count: 1)",
 			e.Message, c.row.sdk, e.HTTPStatus(), c.request.ID)}
 	}
 	return &Failure{c.row.prefix + "." + c.exception(e), fmt.Sprintf("%s (Service: %s; Status Code: %d; Error Code: %s; Request ID: %s; Proxy: null)",

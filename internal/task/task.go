@@ -6,18 +6,22 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/newel-run/newel/asl"
 	"github.com/newel-run/newel/asl/value"
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/aws/naming"
 	"github.com/newel-run/newel/internal/engine"
 	"github.com/newel-run/newel/internal/service"
 )
@@ -28,8 +32,6 @@ type Runner struct {
 	Caller aws.Caller
 	// Has says whether an embedded service has an operation.
 	Has func(service, operation string) bool
-	// Retry is how long a fault of the server (not of the service called) is retried before it becomes the task's error.
-	Retry func(attempt int) (wait time.Duration, again bool)
 }
 
 // Run implements engine.Dispatcher.
@@ -70,23 +72,25 @@ func failed(err error) engine.Outcome {
 type call struct {
 	row       *row
 	request   *aws.Request
+	model     *aws.Service
 	operation *aws.Operation
 	task      *asl.Integration
-	resource  string
 	legacy    bool // direct function ARN: the payload is the whole result
 }
 
 // plan turns a task into its call.
 func (r *Runner) plan(d engine.Dispatch) (*call, error) {
 	arn, _ := aws.ParseARN(d.ExecutionARN)
-	c := &call{task: &d.Task.Integration, resource: d.Task.Resource, request: &aws.Request{
+	c := &call{task: &d.Task.Integration, request: &aws.Request{
 		Account: arn.Account, Region: arn.Region, Principal: d.Task.Role, Token: d.Token, ID: requestID(),
 	}}
 	switch {
 	case c.task.Kind == asl.LambdaARN:
 		c.legacy = true
 		c.row = optimised["lambda:invoke"]
-		return c, c.bind(value.NewObject(value.Member{Name: "FunctionName", Value: d.Task.Resource}, value.Member{Name: "Payload", Value: d.Task.Arguments}))
+		c.request.Input = append(value.AppendString([]byte(`{"FunctionName":`), d.Task.Resource), '}')
+		c.request.Body = d.Task.Arguments.Bytes()
+		return c, c.bind(nil)
 	case c.task.Kind == asl.Activity:
 		return nil, &Failure{"States.Runtime", "Newel does not run activities yet: " + d.Task.Resource}
 	case c.task.SDK:
@@ -101,24 +105,35 @@ func (r *Runner) plan(d engine.Dispatch) (*call, error) {
 			return nil, &Failure{"States.Runtime", r.Problem(*c.task, d.Task.Resource)}
 		}
 	}
-	params, ok := d.Task.Arguments.Value().(*value.Object)
-	if !ok {
-		return nil, &Failure{"States.Runtime", fmt.Sprintf("The Parameters '%s' could not be used to start the Task: [The parameters must be a JSON object]", d.Task.Arguments)}
+	if err := value.Valid(d.Task.Arguments.Bytes()); err != nil || d.Task.Arguments.Bytes()[0] != '{' {
+		return nil, unusable(d.Task.Arguments, "The parameters must be a JSON object")
 	}
-	return c, c.bind(params)
+	return c, c.bind(d.Task.Arguments)
+}
+
+// unusable is the error of parameters that cannot be sent.
+func unusable(params *value.Doc, why string) error {
+	return &Failure{"States.Runtime", fmt.Sprintf("The Parameters '%s' could not be used to start the Task: [%s]", params, why)}
 }
 
 // bind makes the request of the parameters.
-func (c *call) bind(params *value.Object) error {
-	model, ok := aws.Model(c.row.service)
-	if !ok || model.Operations[c.row.operation] == nil {
-		return &Failure{"States.Runtime", "There is no API model of " + c.row.service + ":" + c.row.operation}
-	}
-	c.operation = model.Operations[c.row.operation]
+func (c *call) bind(params *value.Doc) error {
 	c.request.Service, c.request.Operation = c.row.service, c.row.operation
-	in, body, err := toMembers(c.operation.Input, params)
-	if err != nil {
-		return &Failure{"States.Runtime", fmt.Sprintf("The Parameters '%s' could not be used to start the Task: [%s]", value.Append(nil, params), err)}
+	c.model = aws.MustModel(c.row.service)
+	c.operation = c.model.Operations[c.row.operation]
+	if c.legacy {
+		return nil
+	}
+	if c.row.attributes != nil {
+		params = c.row.withAttributes(params)
+	}
+	in, body, err := naming.ToMembers(c.operation.Input, c.row.style(), params.Bytes())
+	var unknown *naming.UnknownFieldsError
+	switch {
+	case errors.As(err, &unknown):
+		return unusable(params, fmt.Sprintf("The field '%s' is not supported by Step Functions", unknown.Fields[0]))
+	case err != nil:
+		return unusable(params, err.Error())
 	}
 	c.request.Input, c.request.Body = in, body
 	return nil
@@ -134,46 +149,34 @@ func (c *call) result(out *aws.Output) (*value.Doc, error) {
 			return payload(out.Body), nil
 		}
 	}
-	text, err := service.Marshal(out.Value)
+	canonical, err := service.Marshal(out.Value)
 	if err != nil {
 		return nil, err
 	}
-	v, err := value.Parse(text)
-	if err != nil {
-		return nil, err
+	if c.row.sdkForm {
+		text, err := naming.ToPascal(c.operation.Output, naming.SDK, naming.ISO8601, canonical, out.Body)
+		return value.Text(text), err
 	}
-	result, err := toPascal(c.operation.Output, v)
-	if err != nil {
-		return nil, err
-	}
+	var text []byte
 	if c.row.payload {
-		c.addInvocation(result, out)
+		text = appendInvocation(nil, out)
+	} else if text, err = naming.ToPascal(c.operation.Output, naming.Optimized, naming.ISO8601, canonical, nil); err != nil {
+		return nil, err
 	}
-	if !c.task.SDK && !c.row.bare {
-		c.addMetadata(result, len(text))
+	if !c.row.bare {
+		text = c.appendMetadata(text[:len(text)-1], len(canonical))
 	}
-	return value.Of(sorted(result)), nil
+	return value.Text(text), nil
 }
 
-// addInvocation adds what lambda:invoke answers outside its JSON.
-func (c *call) addInvocation(result *value.Object, out *aws.Output) {
-	result.Set("ExecutedVersion", orLatest(out.Header.Get("X-Amz-Executed-Version")))
-	result.Set("Payload", payload(out.Body).Value())
-	status := out.Status
-	if status == 0 {
-		status = 200
-	}
-	result.Set("StatusCode", value.Int(int64(status)))
+// appendInvocation writes what lambda:invoke answers.
+func appendInvocation(b []byte, out *aws.Output) []byte {
+	b = value.AppendString(append(b, `{"ExecutedVersion":`...), cmp.Or(out.Header.Get("X-Amz-Executed-Version"), "$LATEST"))
 	if log := out.Header.Get("X-Amz-Log-Result"); log != "" {
-		result.Set("LogResult", log)
+		b = value.AppendString(append(b, `,"LogResult":`...), log)
 	}
-}
-
-func orLatest(version string) string {
-	if version == "" {
-		return "$LATEST"
-	}
-	return version
+	b = append(append(b, `,"Payload":`...), payload(out.Body).Bytes()...)
+	return fmt.Appendf(b, `,"StatusCode":%d}`, cmp.Or(out.Status, 200))
 }
 
 // payload is a function's answer: JSON, else its text as a string; nothing is null.
@@ -201,20 +204,31 @@ func functionError(out *aws.Output) error {
 	return &Failure{e.ErrorType, string(out.Body)}
 }
 
-// addMetadata adds what the SDK of the optimised integrations tells about the HTTP answer.
-func (c *call) addMetadata(result *value.Object, length int) {
-	headers := []value.Member{
-		{Name: "Connection", Value: "keep-alive"}, {Name: "Content-Length", Value: fmt.Sprint(length)},
-		{Name: "Content-Type", Value: c.row.contentType()}, {Name: "Date", Value: time.Now().UTC().Format(time.RFC1123)},
-		{Name: "x-amzn-RequestId", Value: c.request.ID},
+// appendMetadata adds what the SDK of the optimised integrations tells about the HTTP answer, and closes the object.
+func (c *call) appendMetadata(b []byte, length int) []byte {
+	headers := [...][2]string{
+		{"Connection", "keep-alive"}, {"Content-Length", strconv.Itoa(length)}, {"Content-Type", c.row.contentType()},
+		{"Date", time.Now().UTC().Format(http.TimeFormat)}, {"x-amzn-RequestId", c.request.ID},
 	}
-	all := value.NewObject()
-	for _, h := range headers {
-		all.Set(h.Name, value.Array{h.Value})
+	if len(b) > 1 {
+		b = append(b, ',')
 	}
-	result.Set("SdkHttpMetadata", value.NewObject(value.Member{Name: "AllHttpHeaders", Value: all},
-		value.Member{Name: "HttpHeaders", Value: value.NewObject(headers...)}, value.Member{Name: "HttpStatusCode", Value: value.Int(200)}))
-	result.Set("SdkResponseMetadata", value.NewObject(value.Member{Name: "RequestId", Value: c.request.ID}))
+	b = append(b, `"SdkHttpMetadata":{"AllHttpHeaders":{`...)
+	for i, h := range headers {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(value.AppendString(append(value.AppendString(b, h[0]), ':', '['), h[1]), ']')
+	}
+	b = append(b, `},"HttpHeaders":{`...)
+	for i, h := range headers {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = value.AppendString(append(value.AppendString(b, h[0]), ':'), h[1])
+	}
+	b = append(b, `},"HttpStatusCode":200},"SdkResponseMetadata":{"RequestId":`...)
+	return append(value.AppendString(b, c.request.ID), '}', '}')
 }
 
 // requestID makes a request id of the form that most AWS services use.
