@@ -166,6 +166,7 @@ type Result struct {
 	History  []HistoryEvent // new events, numbered from the root's counter
 	Commands []Command      // in order
 	Answer   Answer
+	Held     bool // the task's answer waits for TaskSubmitted: its request is still awaited, so it must be sent again after a crash
 	More     bool // the budget is spent: Step again with Continue after the commit
 	Status   Status
 	// No change at all: the event was late, repeated or unknown.

@@ -165,7 +165,7 @@ func (c *conversation) event(verb, rest string) Event {
 		lim := c.w.lim
 		c.w = newWorld(c.t, c.w.def)
 		c.w.lim = lim
-		return startEvent(c.w.now, rest)
+		return startEvent(c.w.now, big(rest))
 	case "continue":
 		ev.Kind = Continue
 		return ev

@@ -34,6 +34,10 @@ func (s *slot) resolve(pieces Pieces) *value.Doc {
 func (w *run) read(s *slot) *value.Doc {
 	if s.doc == nil && s.n != 0 {
 		s.doc = w.payload(s.n)
+		if w.homes == nil {
+			w.homes = make(map[*value.Doc]uint32)
+		}
+		w.homes[s.doc] = s.n
 	}
 	return s.doc
 }
@@ -81,14 +85,18 @@ func (w *run) dropPayload(n uint32) {
 	w.payloads[n] = nil
 }
 
-// settle moves a document that is too large for its frame into a payload, or borrows the one in which an ancestor holds
-// the very same document.
+// unsettled reports whether a slot's document is too large to stay in it.
+func (s *slot) unsettled() bool { return s.doc != nil && s.n == 0 && s.doc.Size() >= inlineBytes }
+
+// settle moves a document that is too large for its place into a payload, or borrows the one in which a lender, who
+// outlives the slot, holds the very same document.
 func (w *run) settle(s *slot, lenders ...*slot) {
-	if s.doc == nil || s.n != 0 || s.doc.Size() < inlineBytes {
+	if !s.unsettled() {
 		return
 	}
+	home := w.homes[s.doc]
 	for _, l := range lenders {
-		if l.doc == s.doc && l.n != 0 {
+		if l.n != 0 && (l.n == home || l.doc == s.doc) {
 			s.n = l.n
 			return
 		}

@@ -43,8 +43,9 @@ type run struct {
 
 	root     *Root
 	frames   map[uint32]*touched
-	payloads map[uint32]*Payload // nil: removed
-	queue    []uint32            // frames that can go on; those gone meanwhile are skipped
+	payloads map[uint32]*Payload   // nil: removed
+	homes    map[*value.Doc]uint32 // payloads that documents were read from
+	queue    []uint32              // frames that can go on; those gone meanwhile are skipped
 	at       evaluation
 	// contextOf and randomOf are methods of this run, bound once.
 	contextOf func() *value.Doc
@@ -56,6 +57,7 @@ type run struct {
 	commands    []Command
 	transitions int
 	bytes       int
+	held        bool
 }
 
 // touched is a frame that this step changes.
@@ -81,6 +83,9 @@ func Step(def *asl.Definition, pieces Pieces, ev Event, lim Limits) Result {
 		w.root = was.copy()
 		w.queue = append(w.queue, was.ready...)
 		w.clock(ev.Now, was.clock)
+		if ev.Kind == Continue {
+			w.events = make([]HistoryEvent, 0, 2*w.lim.StepTransitions)
+		}
 		if taken, answer := w.take(&ev, was); !taken {
 			return Result{NoOp: true, Answer: answer, More: was.More(), Status: was.status}
 		}
@@ -173,6 +178,7 @@ func (w *run) result() Result {
 		Changes:  w.changes(),
 		History:  w.events,
 		Commands: w.commands,
+		Held:     w.held,
 		More:     r.More(),
 		Status:   r.status,
 	}
@@ -180,44 +186,51 @@ func (w *run) result() Result {
 
 // settleAll puts the large documents of all changed pieces into payloads, parents first, for children borrow from them.
 func (w *run) settleAll() {
-	w.settle(&w.root.input)
+	r := w.root
+	w.settle(&r.input)
 	ids := w.touchedIDs()
+	for _, id := range ids {
+		if f := w.frames[id].frame; f != nil {
+			w.settleFrame(f)
+		}
+	}
+	w.settle(&r.output, &r.input)
+	r.input.unload()
+	r.output.unload()
 	for _, id := range ids {
 		f := w.frames[id].frame
 		if f == nil {
 			continue
 		}
+		f.raw.unload()
+		if f.fan != nil {
+			f.fan.input.unload()
+		}
+		if f.answered != nil {
+			f.answered.output.unload()
+		}
+		f.check()
+		must(f.phase != halted || r.status != Running, "a frame waits for something")
+		must(f.runnable() == slices.Contains(r.ready, id) || r.status != Running, "a frame that can go on is in the queue")
+	}
+}
+
+func (w *run) settleFrame(f *Frame) {
+	if f.raw.unsettled() {
 		lenders := []*slot{&w.root.input}
-		if p := w.frames[f.parent]; p != nil && p.frame != nil {
-			lenders = append(lenders, &p.frame.raw)
-			if p.frame.fan != nil {
-				lenders = append(lenders, &p.frame.fan.input)
+		if p := w.peek(f.parent); p != nil {
+			lenders = append(lenders, &p.raw)
+			if p.fan != nil {
+				lenders = append(lenders, &p.fan.input)
 			}
 		}
 		w.settle(&f.raw, lenders...)
-		if f.fan != nil {
-			w.settle(&f.fan.input, &f.raw)
-		}
-		if f.answered != nil {
-			w.settle(&f.answered.output)
-		}
 	}
-	w.settle(&w.root.output, &w.root.input)
-	w.root.input.unload()
-	w.root.output.unload()
-	for _, id := range ids {
-		if f := w.frames[id].frame; f != nil {
-			f.raw.unload()
-			if f.fan != nil {
-				f.fan.input.unload()
-			}
-			if f.answered != nil {
-				f.answered.output.unload()
-			}
-			f.check()
-			must(f.phase != halted || w.root.status != Running, "a frame waits for something")
-			must(f.runnable() == slices.Contains(w.root.ready, id) || w.root.status != Running, "a frame that can go on is in the queue")
-		}
+	if f.fan != nil {
+		w.settle(&f.fan.input, &f.raw)
+	}
+	if f.answered != nil {
+		w.settle(&f.answered.output)
 	}
 }
 
@@ -306,9 +319,9 @@ func (w *run) removeFrame(f *Frame) {
 	w.frames[f.id].frame = nil
 }
 
-// event adds a history event, to be filled in at once by the caller.
+// event adds a history event, to be filled in at once by the caller. Only a Standard execution's history has a limit.
 func (w *run) event(t EventType, prev int64) *HistoryEvent {
-	if w.root.lastEvent+1 >= int64(w.lim.HistoryEvents) && !t.terminal() {
+	if w.root.lastEvent+1 >= int64(w.lim.HistoryEvents) && !t.terminal() && !w.root.start.Express {
 		w.capped = true
 		w.scratch = HistoryEvent{}
 		return &w.scratch

@@ -198,6 +198,7 @@ func (w *run) answer(f *Frame, s *asl.State, ev *Event) {
 		if !failed {
 			f.answered.output.doc = ev.Output
 		}
+		w.held = true
 		return
 	}
 	if failed {

@@ -167,8 +167,63 @@ func (w *world) apply(ev Event, res Result) {
 			w.t.Fatalf("nobody waits for task %v any more, and it was not cancelled", a)
 		}
 	}
+	w.checkPieces()
 	if res.Status != Running {
 		w.checkEnd()
+	}
+}
+
+// checkPieces: every document that a slot names is there, every payload has one owner or is a finished child's result,
+// and every frame has its parent.
+func (w *world) checkPieces() {
+	w.t.Helper()
+	owners := map[uint32]int{}
+	see := func(slots ...*slot) {
+		for _, s := range slots {
+			if s.n == 0 {
+				continue
+			}
+			if w.memory[Key{KindPayload, s.n}] == nil {
+				w.t.Fatalf("payload %d is named and not there", s.n)
+			}
+			if s.owned {
+				owners[s.n]++
+			}
+		}
+	}
+	r := w.root()
+	see(&r.input, &r.output)
+	frames := uint32(0)
+	for k, p := range w.memory {
+		f, ok := p.(*Frame)
+		if !ok {
+			continue
+		}
+		frames++
+		see(&f.raw)
+		if f.answered != nil {
+			see(&f.answered.output)
+		}
+		if f.parent != 0 && w.frame(f.parent) == nil {
+			w.t.Fatalf("frame %d has lost its parent", k.N)
+		}
+		if f.fan == nil {
+			continue
+		}
+		see(&f.fan.input)
+		for i := range f.fan.next {
+			if w.frame(f.fan.first+i) == nil && r.Status() == Running {
+				owners[f.fan.results+i]++
+			}
+		}
+	}
+	if frames != r.live {
+		w.t.Fatalf("root counts %d frames of %d", r.live, frames)
+	}
+	for k := range w.memory {
+		if k.Kind == KindPayload && owners[k.N] != 1 && r.Status() == Running {
+			w.t.Fatalf("payload %d has %d owners", k.N, owners[k.N])
+		}
 	}
 }
 
