@@ -157,9 +157,9 @@ func exists(name string, e expected, values []*attr.Value) (*expr.Node, error) {
 	switch {
 	case e.AttributeValueList != nil:
 		return nil, attr.Invalid(invalidPrefix + "AttributeValueList can only be used with a ComparisonOperator for Attribute: " + name)
-	case should && values == nil:
+	case should && len(values) == 0:
 		return nil, attr.Invalid(invalidPrefix + "Value must be provided when Exists is " + shown + " for Attribute: " + name)
-	case !should && values != nil:
+	case !should && len(values) > 0:
 		return nil, attr.Invalid(invalidPrefix + "Value cannot be used when Exists is false for Attribute: " + name)
 	case should:
 		return expr.LegacyCondition(name, "EQ", values)
