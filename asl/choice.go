@@ -304,7 +304,7 @@ func (p place) test(others []string) condition {
 		case isOperator, isPath && operators[base].hasPath, m.name == "IsPresent":
 			found = append(found, m.name)
 		case m.name != "Variable" && !contains(others, m.name):
-			p.fail("Field '%s' is not supported", m.name)
+			p.near(i).fail("Field '%s' is not supported", m.name)
 		}
 		p.once(i)
 	}

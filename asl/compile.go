@@ -2,7 +2,9 @@ package asl
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/newel-run/newel/asl/value"
@@ -17,7 +19,10 @@ func Compile(text []byte, o Options) (*Definition, []Diagnostic) {
 		return nil, []Diagnostic{*bad}
 	}
 	c := &compiler{o: o, def: &Definition{Source: string(text), QueryLanguage: JSONPath}, names: map[string]bool{}, labels: map[string]bool{}, places: map[*State]place{}}
-	c.machine(place{c, root, "/", ""})
+	c.machine(place{c, root, "/", "", root.pos})
+	slices.SortStableFunc(c.errors, func(a, b Diagnostic) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
 	if len(c.errors) == 0 {
 		c.checkTransitions()
 	}
@@ -126,7 +131,7 @@ func (c *compiler) scope(p place, owner *State) *Scope {
 		states.fail("Value cannot be empty")
 	}
 	for _, m := range states.members {
-		c.state(states.child(m.name, m.node), s)
+		c.state(states.child(m), s)
 	}
 	return s
 }
@@ -156,9 +161,9 @@ func (c *compiler) state(p place, scope *Scope) {
 		f, known := stateFields[m.name]
 		switch {
 		case !known || !containsWord(f.types, s.Type.String()):
-			p.fail("Field '%s' is not supported", m.name)
+			p.near(i).fail("Field '%s' is not supported", m.name)
 		case f.language != "" && f.language != s.Language:
-			p.fail("The QueryLanguage is set to '%s', but field '%s' is only supported for the '%s' QueryLanguage", s.Language, m.name, f.language)
+			p.near(i).fail("The QueryLanguage is set to '%s', but field '%s' is only supported for the '%s' QueryLanguage", s.Language, m.name, f.language)
 		}
 		p.once(i)
 	}

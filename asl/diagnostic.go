@@ -44,31 +44,42 @@ type place struct {
 	*compiler
 	*node
 	path string
-	name string // of the member that it is, "" for an element of an array
+	name string   // of the member that it is, "" for an element of an array
+	at   position // of the member's name, else of the node
 }
 
-func (p place) child(name string, n *node) place {
-	path := p.path + "/" + name
+func (p place) child(m member) place {
+	path := p.path + "/" + m.name
 	if p.path == "/" {
-		path = "/" + name
+		path = "/" + m.name
 	}
-	return place{p.compiler, n, path, name}
+	return place{p.compiler, m.node, path, m.name, m.pos}
 }
 
 // field is a member, if it is there.
 func (p place) field(name string) (place, bool) {
-	n := p.node.get(name)
-	return p.child(name, n), n != nil
+	m := p.node.member(name)
+	if m == nil {
+		return place{}, false
+	}
+	return p.child(*m), true
 }
 
 func (p place) element(i int) place {
-	return place{p.compiler, p.node.elems[i], fmt.Sprintf("%s[%d]", p.path, i), ""}
+	e := p.node.elems[i]
+	return place{p.compiler, e, fmt.Sprintf("%s[%d]", p.path, i), "", e.pos}
+}
+
+// near is the place with the position of its i-th member, whose name is what is wrong.
+func (p place) near(i int) place {
+	p.at = p.members[i].pos
+	return p
 }
 
 func (p place) report(code, message string) {
 	p.errors = append(p.errors, Diagnostic{
 		Severity: SeverityError, Code: code, Message: message, Location: p.path,
-		Line: p.pos.line, Column: p.pos.column,
+		Line: p.at.line, Column: p.at.column,
 	})
 }
 
@@ -80,7 +91,7 @@ func (p place) fail(format string, args ...any) {
 // later reports what is good by AWS and not run by this version. It counts only where AWS finds nothing wrong.
 func (p place) later(what string) {
 	p.unsupported = append(p.unsupported, Diagnostic{
-		Severity: SeverityError, Code: CodeSchema, Location: p.path, Line: p.pos.line, Column: p.pos.column,
+		Severity: SeverityError, Code: CodeSchema, Location: p.path, Line: p.at.line, Column: p.at.column,
 		Message: what + " is valid, but this version of Newel does not run it yet",
 	})
 }
@@ -106,7 +117,7 @@ func (p place) text() (string, bool) {
 func (p place) required(names ...string) bool {
 	var missing []string
 	for _, name := range names {
-		if p.node.get(name) == nil {
+		if p.node.member(name) == nil {
 			missing = append(missing, name)
 		}
 	}
@@ -137,7 +148,7 @@ func (p place) exactlyOne(names ...string) bool {
 func (p place) count(names []string) int {
 	n := 0
 	for _, name := range names {
-		if p.node.get(name) != nil {
+		if p.node.member(name) != nil {
 			n++
 		}
 	}
@@ -148,7 +159,7 @@ func (p place) count(names []string) int {
 func (p place) only(allowed ...string) {
 	for i, m := range p.members {
 		if !contains(allowed, m.name) {
-			p.fail("Field '%s' is not supported", m.name)
+			p.near(i).fail("Field '%s' is not supported", m.name)
 		}
 		p.once(i)
 	}
@@ -158,7 +169,7 @@ func (p place) only(allowed ...string) {
 func (p place) once(i int) {
 	for _, earlier := range p.members[:i] {
 		if earlier.name == p.members[i].name {
-			p.fail("Duplicate field '%s'", earlier.name)
+			p.near(i).fail("Duplicate field '%s'", earlier.name)
 			return
 		}
 	}

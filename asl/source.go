@@ -25,11 +25,11 @@ type member struct {
 
 type position struct{ line, column int }
 
-// get is the last member of that name, nil if there is none.
-func (n *node) get(name string) *node {
+// member is the last member of that name, nil if there is none.
+func (n *node) member(name string) *member {
 	for i := len(n.members) - 1; i >= 0; i-- {
 		if n.members[i].name == name {
-			return n.members[i].node
+			return &n.members[i]
 		}
 	}
 	return nil

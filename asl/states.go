@@ -35,7 +35,7 @@ func (c *compiler) credentials(p place, s *State) {
 		if text, ok := f.text(); ok {
 			s.Task.role = p.expression(f.name, text)
 		}
-	case p.node.get("RoleArn") == nil:
+	case p.node.member("RoleArn") == nil:
 		p.fail("The field 'RoleArn' is required but was missing")
 	default:
 		f, _ = p.field("RoleArn")

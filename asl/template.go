@@ -160,7 +160,7 @@ func (b *templateBuilder) object(p place) {
 	for i, m := range p.members {
 		name, isHole := strings.CutSuffix(m.name, ".$")
 		if names[name] {
-			p.fail("Duplicate field '%s'", name)
+			p.near(i).fail("Duplicate field '%s'", name)
 		}
 		names[name] = true
 		if i > 0 {
@@ -168,7 +168,7 @@ func (b *templateBuilder) object(p place) {
 		}
 		b.text = value.AppendString(b.text, name)
 		b.text = append(b.text, ':')
-		f := p.child(m.name, m.node)
+		f := p.child(m)
 		if !isHole {
 			b.add(f)
 			continue
