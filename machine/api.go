@@ -164,7 +164,7 @@ const (
 type Result struct {
 	Changes  []Change
 	History  []HistoryEvent // new events, numbered from the root's counter
-	Commands []Command      // in order
+	Commands []Command      // in order; what a later part of the same step has cancelled is not among them
 	Answer   Answer
 	Held     bool // the task's answer waits for TaskSubmitted: its request is still awaited, so it must be sent again after a crash
 	More     bool // the budget is spent: Step again with Continue after the commit

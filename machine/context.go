@@ -18,6 +18,7 @@ const (
 	forCatch
 	forFields
 	forDelay
+	forItems
 	forItem // + index
 )
 

@@ -1,6 +1,10 @@
 package machine
 
-import "github.com/newel-run/newel/asl"
+import (
+	"strconv"
+
+	"github.com/newel-run/newel/asl"
+)
 
 // end gives the execution its final status. Only the root's own timer is cancelled here.
 func (w *run) end(s Status) {
@@ -37,7 +41,7 @@ func (w *run) timeOut() {
 // endAtHistoryLimit fails an execution whose next event would be the last one allowed and is not its end.
 func (w *run) endAtHistoryLimit() {
 	w.cutShort()
-	name, cause := "States.Runtime", "The execution reached the maximum number of history events ("+itoa(w.lim.HistoryEvents)+")."
+	name, cause := "States.Runtime", "The execution reached the maximum number of history events ("+strconv.Itoa(w.lim.HistoryEvents)+")."
 	w.endWith(Failed, EventExecutionFailed, w.root.lastEvent, &name, &cause)
 }
 

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"errors"
+	"strconv"
 
 	"github.com/newel-run/newel/asl"
 	"github.com/newel-run/newel/asl/value"
@@ -64,7 +65,7 @@ func (w *run) stateFailure(f *Frame, s *asl.State, err error) failure {
 
 // explain puts AWS's prefix before the cause of a state's own error.
 func (w *run) explain(f *Frame, s *asl.State, cause string) string {
-	return "An error occurred while executing the state '" + s.Name + "' (entered at the event id #" + itoa(int(f.enteredEvent)) + "). " + cause
+	return "An error occurred while executing the state '" + s.Name + "' (entered at the event id #" + strconv.FormatInt(f.enteredEvent, 10) + "). " + cause
 }
 
 // failState fails a frame for an error in its state's fields.

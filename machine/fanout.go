@@ -2,18 +2,15 @@ package machine
 
 import (
 	"iter"
-	"strconv"
 
 	"github.com/newel-run/newel/asl"
 	"github.com/newel-run/newel/asl/value"
 )
 
-func itoa(n int) string { return strconv.Itoa(n) }
-
 // fanOut makes room for a Parallel's or Map's children: it reserves the numbers of their frames and results.
 func (w *run) fanOut(f *Frame, length, limit int) *fanout {
 	r := w.root
-	f.fan = &fanout{length: uint32(length), limit: uint32(limit), first: r.frames + 1, results: r.payloads + 1}
+	f.fan = &fanout{since: w.ms, length: uint32(length), limit: uint32(limit), first: r.frames + 1, results: r.payloads + 1}
 	f.phase = fannedOut
 	r.frames += uint32(length)
 	r.payloads += uint32(length)
@@ -57,7 +54,7 @@ func (w *run) startMap(f *Frame, s *asl.State, effective *value.Doc) {
 		w.failState(f, s, err)
 		return
 	}
-	items, err := s.Items(w.env(f, forFields, effective))
+	items, err := s.Items(w.env(f, forItems, effective))
 	if err != nil {
 		w.failState(f, s, err)
 		return
@@ -81,9 +78,13 @@ func (w *run) items(f *Frame, s *asl.State) (effective *value.Doc, items []*valu
 	fan := f.fan
 	if fan.items == nil {
 		var err error
-		fan.effective, err = s.Effective(w.env(f, forEffective, w.read(&f.raw)))
+		env := w.env(f, forEffective, w.read(&f.raw))
+		env.Now = fromMs(fan.since)
+		fan.effective, err = s.Effective(env)
 		must(err == nil, "an evaluation repeats itself")
-		fan.items, err = s.Items(w.env(f, forFields, fan.effective))
+		env = w.env(f, forItems, fan.effective)
+		env.Now = fromMs(fan.since)
+		fan.items, err = s.Items(env)
 		must(err == nil && len(fan.items) == int(fan.length), "an evaluation repeats itself")
 	}
 	return fan.effective, fan.items

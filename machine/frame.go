@@ -66,6 +66,7 @@ type answer struct {
 // fanout is what a Parallel or Map knows of its branches or iterations. The frame of index i is frame first+i; its result,
 // once it is finished, payload results+i.
 type fanout struct {
+	since   int64 // epoch milliseconds
 	length  uint32
 	next    uint32 // those below have been started
 	running uint32

@@ -23,7 +23,7 @@ var rewrite = flag.Bool("rewrite", false, "write the golden conversations anew; 
 //
 //	definition                   the next lines are the definition
 //	limits NAME=N ...            Limits
-//	start JSON
+//	start|express JSON           JSON may be long:N, a string of N bytes; express: an Express execution
 //	submitted|succeeded F/N JSON the attempt N of frame F; F/N may be "-" if there is only one task
 //	failed F/N "ERROR" "CAUSE"   each may be null; "callback" at the end: through SendTaskFailure
 //	heartbeat F/N
@@ -161,11 +161,13 @@ func (c *conversation) limits(text string) {
 func (c *conversation) event(verb, rest string) Event {
 	ev := Event{Now: c.w.now}
 	switch verb {
-	case "start":
-		lim := c.w.lim
-		c.w = newWorld(c.t, c.w.def)
-		c.w.lim = lim
-		return startEvent(c.w.now, big(rest))
+	case "start", "express":
+		fresh := newWorld(c.t, c.w.def)
+		fresh.lim, fresh.now = c.w.lim, c.w.now
+		c.w = fresh
+		ev = startEvent(c.w.now, big(rest))
+		ev.Start.Express = verb == "express"
+		return ev
 	case "continue":
 		ev.Kind = Continue
 		return ev

@@ -177,68 +177,80 @@ func (r *reader) event(e, prev *HistoryEvent, list []string, docs []*value.Doc) 
 	e.ID = prev.ID + r.varint()
 	e.Prev = e.ID - r.varint()
 	e.Time = prev.Time + r.varint()
-	has := r.uvarint()
-	if has >= hasEnd {
+	m := memberReader{r, list, docs, r.uvarint()}
+	if m.has >= hasEnd {
 		r.fail()
 	}
-	place := func() int {
-		i := r.uvarint()
-		if i >= uint64(len(list)) {
-			r.fail()
-			return -1
-		}
-		return int(i)
+	e.Name = m.str(hasName)
+	e.Resource = m.str(hasResource)
+	e.ResourceType = m.str(hasResourceType)
+	e.Region = m.str(hasRegion)
+	e.Input = m.doc(hasInput)
+	e.Output = m.doc(hasOutput)
+	e.Parameters = m.doc(hasParameters)
+	e.Error = m.ptr(hasError)
+	e.Cause = m.ptr(hasCause)
+	e.TimeoutSeconds = m.num(hasTimeout)
+	e.HeartbeatSeconds = m.num(hasHeartbeat)
+	e.Length = m.num(hasLength)
+	e.Index = m.num(hasIndex)
+	e.RedriveCount = m.num(hasRedriveCount)
+	e.Worker = m.str(hasWorker)
+	e.RoleARN = m.str(hasRoleARN)
+	e.TaskRoleARN = m.str(hasTaskRoleARN)
+	e.MapRunARN = m.str(hasMapRunARN)
+	e.Location = m.str(hasLocation)
+}
+
+// memberReader reads the members of one event that its bits say are there.
+type memberReader struct {
+	r    *reader
+	list []string
+	docs []*value.Doc
+	has  uint64
+}
+
+// place is the place in the list of a member's text, -1 if the member is not there.
+func (m *memberReader) place(bit uint64) int {
+	if m.has&bit == 0 {
+		return -1
 	}
-	str := func(bit uint64) (s string) {
-		if has&bit != 0 {
-			if i := place(); i >= 0 {
-				s = list[i]
-			}
-		}
-		return s
+	i := m.r.uvarint()
+	if i >= uint64(len(m.list)) {
+		m.r.fail()
+		return -1
 	}
-	doc := func(bit uint64) (d *value.Doc) {
-		if has&bit != 0 {
-			if i := place(); i >= 0 {
-				if docs[i] == nil {
-					docs[i] = value.TextString(list[i])
-				}
-				d = docs[i]
-			}
-		}
-		return d
+	return int(i)
+}
+
+func (m *memberReader) str(bit uint64) string {
+	if i := m.place(bit); i >= 0 {
+		return m.list[i]
 	}
-	ptr := func(bit uint64) (s *string) {
-		if has&bit != 0 {
-			if i := place(); i >= 0 {
-				s = &list[i]
-			}
-		}
-		return s
+	return ""
+}
+
+func (m *memberReader) ptr(bit uint64) *string {
+	if i := m.place(bit); i >= 0 {
+		return &m.list[i]
 	}
-	num := func(bit uint64) (n int64) {
-		if has&bit != 0 {
-			n = r.varint()
-		}
-		return n
+	return nil
+}
+
+func (m *memberReader) doc(bit uint64) *value.Doc {
+	i := m.place(bit)
+	if i < 0 {
+		return nil
 	}
-	e.Name = str(hasName)
-	e.Resource = str(hasResource)
-	e.ResourceType = str(hasResourceType)
-	e.Region = str(hasRegion)
-	e.Input = doc(hasInput)
-	e.Output = doc(hasOutput)
-	e.Parameters = doc(hasParameters)
-	e.Error = ptr(hasError)
-	e.Cause = ptr(hasCause)
-	e.TimeoutSeconds = num(hasTimeout)
-	e.HeartbeatSeconds = num(hasHeartbeat)
-	e.Length = num(hasLength)
-	e.Index = num(hasIndex)
-	e.RedriveCount = num(hasRedriveCount)
-	e.Worker = str(hasWorker)
-	e.RoleARN = str(hasRoleARN)
-	e.TaskRoleARN = str(hasTaskRoleARN)
-	e.MapRunARN = str(hasMapRunARN)
-	e.Location = str(hasLocation)
+	if m.docs[i] == nil {
+		m.docs[i] = value.TextString(m.list[i])
+	}
+	return m.docs[i]
+}
+
+func (m *memberReader) num(bit uint64) int64 {
+	if m.has&bit == 0 {
+		return 0
+	}
+	return m.r.varint()
 }

@@ -195,6 +195,7 @@ func (f *Frame) Append(dst []byte) []byte {
 		dst = appendOptional(dst, a.cause)
 	}
 	if fan := f.fan; fan != nil {
+		dst = appendTime(dst, fan.since)
 		for _, n := range []uint32{fan.length, fan.next, fan.running, fan.limit, fan.first, fan.results} {
 			dst = binary.AppendUvarint(dst, uint64(n))
 		}
@@ -223,7 +224,7 @@ func (r *reader) frame() *Frame {
 		f.answered = &answer{failed: r.byte() != 0, output: r.slot(), name: r.optional(), cause: r.optional()}
 	}
 	if has&frameFan != 0 {
-		f.fan = &fanout{length: r.u32(), next: r.u32(), running: r.u32(), limit: r.u32(), first: r.u32(), results: r.u32()}
+		f.fan = &fanout{since: r.varint(), length: r.u32(), next: r.u32(), running: r.u32(), limit: r.u32(), first: r.u32(), results: r.u32()}
 		f.fan.input = r.slot()
 	}
 	return f

@@ -369,7 +369,7 @@ func historyLine(e HistoryEvent) string {
 }
 
 func shorten(s string) string {
-	if len(s) > 200 {
+	if len(s) > 900 {
 		return fmt.Sprintf("%s...(%d bytes)", s[:40], len(s))
 	}
 	return s
