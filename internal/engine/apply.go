@@ -86,7 +86,7 @@ func (e *Engine) AnswerToken(ctx context.Context, token string, ev machine.Event
 	if err != nil {
 		return machine.Unknown, ErrToken
 	}
-	ev.Attempt = id.Attempt
+	ev.Attempt, ev.Callback = id.Attempt, true
 	answer, err := e.deliver(ctx, id.ExecutionARN, ev, func(root *machine.Root) error {
 		if !machine.VerifyToken(root, id) {
 			return ErrToken
@@ -150,6 +150,7 @@ func (e *Engine) run(ctx context.Context, c *commit) (err error) {
 		return err
 	}
 	c.x.revision++
+	c.x.more = c.result.More
 	for _, ch := range c.result.Changes {
 		if ch.Piece == nil {
 			delete(c.x.pieces, ch.Key)
@@ -161,13 +162,19 @@ func (e *Engine) run(ctx context.Context, c *commit) (err error) {
 	return nil
 }
 
-// drop removes the row of a timer that fired for nothing.
+// drop removes the row of a timer that fired for nothing, and of a continuation with nothing to go on with.
 func (e *Engine) drop(ctx context.Context, c *commit) error {
-	if c.event.Kind != machine.TimerFired {
+	var row store.Key
+	switch c.event.Kind {
+	case machine.TimerFired:
+		row = timerKey(c.x.arn, c.event.Timer)
+	case machine.Continue:
+		row = continueKey(c.x.arn)
+	default:
 		return nil
 	}
 	return e.cfg.Store.Update(ctx, c.x.p.id, func(tx store.Tx) error {
-		tx.Delete(timerKey(c.x.arn, c.event.Timer))
+		tx.Delete(row)
 		return nil
 	})
 }
@@ -208,17 +215,30 @@ func (c *commit) write(tx store.Tx, retention time.Duration) error {
 	return nil
 }
 
+// answers reports whether the event answers the sending of its attempt, which the outbox then forgets. An answer by
+// token that came before the request's own answer is held: the request's is still awaited.
+func (c *commit) answers() bool {
+	switch c.event.Kind {
+	case machine.TaskSubmitted, machine.TaskSucceeded, machine.TaskFailed, machine.ActivityClaimed:
+		return !c.result.Held
+	}
+	return false
+}
+
 func (c *commit) writeCommands(tx store.Tx) {
 	x := c.x
 	switch c.event.Kind {
 	case machine.TimerFired:
 		tx.Delete(timerKey(x.arn, c.event.Timer))
-	case machine.TaskSubmitted, machine.TaskSucceeded, machine.TaskFailed, machine.ActivityClaimed:
-		tx.Delete(outboxKey(x.arn, c.event.Attempt))
+	default:
+		if c.answers() {
+			tx.Delete(outboxKey(x.arn, c.event.Attempt))
+		}
 	}
-	if c.result.More {
+	switch {
+	case c.result.More:
 		tx.Set(continueKey(x.arn), []byte{recordVersion})
-	} else if c.event.Kind == machine.Continue {
+	case x.more:
 		tx.Delete(continueKey(x.arn))
 	}
 	sent := 0
@@ -254,8 +274,7 @@ func (c *commit) writeIndex(tx store.Tx, retention time.Duration) {
 // carryOut does, after the commit, what the step commands.
 func (e *Engine) carryOut(c *commit) {
 	x := c.x
-	switch c.event.Kind {
-	case machine.TaskSubmitted, machine.TaskSucceeded, machine.TaskFailed, machine.ActivityClaimed:
+	if c.answers() {
 		x.p.outbox.answered(x.arn, c.event.Attempt)
 	}
 	cancelled := map[machine.Attempt]bool{}
@@ -277,6 +296,7 @@ func (e *Engine) carryOut(c *commit) {
 		e.resume(x.arn)
 	}
 	if c.ended() {
+		e.timers.hint(x.p.id, c.event.Now.Add(e.cfg.Retention).UnixMilli())
 		e.watch.ended(x.arn)
 		if e.cfg.Finished != nil {
 			e.cfg.Finished(x.arn, c.result.Status)

@@ -21,6 +21,7 @@ type execution struct {
 	meta     *Meta // nil until loaded
 	def      *asl.Definition
 	revision uint64
+	more     bool // a continuation row is stored
 	pieces   map[machine.Key]machine.Piece
 
 	refs int           // guarded by cache.mu
@@ -105,6 +106,7 @@ func (e *Engine) load(ctx context.Context, x *execution) error {
 		return fmt.Errorf("engine: definition of %s: %w", x.arn, err)
 	}
 	x.meta, x.def, x.revision = meta, def, revision
+	x.more = root.(*machine.Root).More()
 	x.pieces = map[machine.Key]machine.Piece{{Kind: machine.KindRoot}: root}
 	return nil
 }
