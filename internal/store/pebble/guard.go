@@ -201,6 +201,14 @@ func (f *logFile) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Preallocate implements vfs.File. That it fails costs time only.
+func (f *logFile) Preallocate(offset, length int64) error {
+	if f.guard.stopped() {
+		return nil
+	}
+	return extend(f.File, offset, length)
+}
+
 // Sync implements vfs.File.
 func (f *logFile) Sync() error { f.do("fsync", f.File.Sync); return nil }
 

@@ -25,6 +25,7 @@ const window = 20
 // partition was known to be. So a partition is whole if it has exactly the rows up to its counter, and partitions are in
 // order if no note is ahead of the partition that it is about.
 type load struct {
+	t        *testing.T
 	store    store.Store
 	promised [loadPartitions]atomic.Uint64 // the highest counter that a caller was told of, by whatever kind of call
 	calls    atomic.Int64
@@ -34,7 +35,7 @@ type load struct {
 
 // startLoad starts workers that go on until the store fails or finish is called.
 func startLoad(t *testing.T, s store.Store, seed uint64) *load {
-	l := &load{store: s}
+	l := &load{t: t, store: s}
 	ctx, cancel := context.WithCancel(context.Background())
 	l.stop = cancel
 	for w := range 12 {
@@ -62,9 +63,9 @@ func (l *load) finish() {
 	l.done.Wait()
 }
 
-// waitCalls returns when n more calls have ended or the store has failed. It spins: calls are short.
+// waitCalls returns when n more calls have ended, or when there will be no more. It spins: calls are short.
 func (l *load) waitCalls(n int64) {
-	for target := l.calls.Load() + n; l.calls.Load() < target && l.store.Err() == nil; {
+	for target := l.calls.Load() + n; l.calls.Load() < target && l.store.Err() == nil && !l.t.Failed(); {
 		_ = l.store.View(context.Background(), 0, func(store.Reader) error { return nil })
 	}
 }
