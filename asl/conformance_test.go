@@ -240,7 +240,7 @@ func TestRecordedRefusals(t *testing.T) {
 			var args struct{ Definition, Type any }
 			_ = json.Unmarshal(s.Args, &args)
 			if definition, ok := args.Definition.(string); ok {
-				_, ds := asl.Compile([]byte(definition), asl.Options{Express: args.Type == "EXPRESS", Resource: supported})
+				_, ds := asl.Compile([]byte(definition), asl.Options{Express: args.Type == "EXPRESS"})
 				texts, found = append(texts, asl.InvalidDefinition(ds)), append(found, ds...)
 			}
 		}
@@ -267,11 +267,4 @@ func TestRecordedRefusals(t *testing.T) {
 		}
 	}
 	t.Logf("%d refusals compared", compared)
-}
-
-func supported(i asl.Integration, resource string) string {
-	if i.Service == "dynamodb" && !i.SDK && !strings.HasSuffix(i.Action, "Item") {
-		return asl.NotRecognized(resource)
-	}
-	return ""
 }

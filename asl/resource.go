@@ -14,7 +14,7 @@ func (c *compiler) resource(p place, t *TaskFields) {
 		return
 	}
 	i, ok := ParseResource(text)
-	if !ok {
+	if !ok || !i.inAWS() {
 		p.fail("%s", NotRecognized(text))
 		return
 	}

@@ -14,6 +14,9 @@ func (c *compiler) task(p place, s *State) {
 		f, _ := p.field("Resource")
 		c.resource(f, s.Task)
 	}
+	if s.Task.Integration.SDK && s.Language == JSONPath && p.node.member("Parameters") == nil {
+		p.fail("Parameters field is required for resource ARN: %s", s.Task.Resource)
+	}
 	p.atMostOne("TimeoutSeconds", "TimeoutSecondsPath")
 	p.atMostOne("HeartbeatSeconds", "HeartbeatSecondsPath")
 	s.Task.HasTimeout, s.Task.timeout = p.seconds(s.Language, "TimeoutSeconds", 1)
