@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/newel-run/newel/internal/dynamodb/attr"
 )
@@ -50,6 +51,9 @@ func (in *batchGetItemInput) check() error {
 	total := 0
 	for _, name := range in.tables {
 		k := in.RequestItems[name]
+		if k == nil {
+			k = &keysAndAttributes{}
+		}
 		if err := k.check(name); err != nil {
 			return err
 		}
@@ -74,6 +78,8 @@ func (k *keysAndAttributes) check(name string) error {
 			c.length(0, 1, maxBatchGet, "'[]'", "requestItems."+name+".member.keys")
 		}
 		return c.err()
+	case slices.Contains(k.Keys, nil):
+		return errKeySchema
 	case len(k.Keys) > maxBatchGet:
 		return attr.Invalid(fmt.Sprintf("1 validation error detected: Value at 'RequestItems.%s.member.Keys' failed to satisfy constraint: Member must have length less than or equal to %d", name, maxBatchGet))
 	}
@@ -220,7 +226,7 @@ func (w *writeRequest) intent(table string) (in intent, err error) {
 	case del != nil && del.Key != nil:
 		in.key, in.delete, err = del.Key.Map, true, itemErr(del.Key)
 	default:
-		err = attr.Invalid("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
+		err = attr.ErrEmpty
 	}
 	return in, err
 }

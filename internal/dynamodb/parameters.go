@@ -97,6 +97,9 @@ func inputs(list []attr.Input) ([]*attr.Value, error) {
 		if list[i].Bad != nil {
 			return nil, list[i].Bad
 		}
+		if list[i].Value == nil {
+			return nil, attr.ErrEmpty
+		}
 		values[i] = list[i].Value
 	}
 	return values, nil

@@ -21,8 +21,10 @@ func (e Malformed) Error() string { return string(e) }
 const MaxDepth = 32
 
 const (
+	// ErrEmpty: a value that names no type, or is missing where one must stand.
+	ErrEmpty Invalid = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
+
 	invalidPrefix         = "One or more parameter values were invalid: "
-	errEmptyValue Invalid = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
 	errManyTypes  Invalid = "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"
 	errNullFalse  Invalid = invalidPrefix + "Null attribute value types must have the value of true"
 	errEmptySS    Invalid = invalidPrefix + "An string set  may not be empty"
@@ -96,7 +98,7 @@ func (s *scanner) value(depth int) (*Value, error) {
 	case '{':
 	case 'n':
 		s.skip()
-		return nil, errEmptyValue
+		return nil, ErrEmpty
 	case '[':
 		return nil, Malformed("Unrecognized collection type class com.amazonaws.dynamodb.v20120810.AttributeValue")
 	default:
@@ -128,7 +130,7 @@ func (s *scanner) value(depth int) (*Value, error) {
 	case bad != nil:
 		return v, bad
 	case types == 0:
-		return v, errEmptyValue
+		return v, ErrEmpty
 	case types > 1:
 		return v, errManyTypes
 	}
