@@ -128,14 +128,14 @@ func (o *output) flush(sink LogSink) {
 	}
 }
 
+// close takes what is left. Close waits for read, which may wait for mu.
 func (o *output) close(sink LogSink) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.fd < 0 {
-		return
+	if o.fd >= 0 {
+		o.take(sink)
+		o.flush(sink)
+		o.fd = -1
 	}
-	o.take(sink)
-	o.flush(sink)
-	o.fd = -1
+	o.mu.Unlock()
 	o.r.Close()
 }
