@@ -21,7 +21,7 @@ type faultFS struct {
 	fault string
 	err   error
 	left  int
-	gate  chan struct{}
+	gates map[string]chan struct{}
 }
 
 func newFaultFS(mem *vfs.MemFS) *faultFS { return &faultFS{FS: mem, mem: mem} }
@@ -45,14 +45,18 @@ func (f *faultFS) pending() bool {
 	return f.fault != ""
 }
 
-func (f *faultFS) hold() (release func()) {
+// hold makes an operation wait until release is called.
+func (f *faultFS) hold(op string) (release func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	gate := make(chan struct{})
-	f.gate = gate
+	if f.gates == nil {
+		f.gates = map[string]chan struct{}{}
+	}
+	f.gates[op] = gate
 	return func() {
 		f.mu.Lock()
-		f.gate = nil
+		delete(f.gates, op)
 		f.mu.Unlock()
 		close(gate)
 	}
@@ -60,6 +64,12 @@ func (f *faultFS) hold() (release func()) {
 
 // op says whether this operation fails. It fails once: who tries again succeeds, which is how a wrong retry is found.
 func (f *faultFS) op(name string) error {
+	f.mu.Lock()
+	gate := f.gates[name]
+	f.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if name != f.fault {
@@ -130,14 +140,6 @@ func (f *faultFile) Sync() error     { return f.sync(f.File.Sync) }
 func (f *faultFile) SyncData() error { return f.sync(f.File.SyncData) }
 
 func (f *faultFile) sync(do func() error) error {
-	if f.kind == "log" {
-		f.fs.mu.Lock()
-		gate := f.fs.gate
-		f.fs.mu.Unlock()
-		if gate != nil {
-			<-gate
-		}
-	}
 	if err := f.fs.op(f.kind + " fsync"); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -297,4 +298,38 @@ func TestTableFaultsAreSurvived(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Callers who wait for room in memory when the log fails are told so, and the store closes.
+func TestFailureDuringStall(t *testing.T) {
+	fs := newFaultFS(vfs.NewCrashableMem())
+	o := small(fs)
+	o.FreeSpace = func(string) (uint64, error) { return 1 << 40, nil }
+	s := mustOpen(t, o)
+	releaseLog, releaseTables := fs.hold("log fsync"), fs.hold("table create")
+	const callers = 64 // with 64 KiB each, more than all memtables hold
+	var ran, done sync.WaitGroup
+	ran.Add(callers)
+	for p := range store.Partition(callers) {
+		done.Go(func() {
+			err := s.Update(t.Context(), p, func(tx store.Tx) error {
+				tx.Set(nil, make([]byte, 64<<10))
+				ran.Done()
+				return nil
+			})
+			if !errors.Is(err, store.ErrFailed) {
+				t.Errorf("update: %v, want ErrFailed", err)
+			}
+		})
+	}
+	ran.Wait()
+	fs.inject("log fsync", 1, errInjected)
+	releaseLog()
+	<-s.Failed()
+	releaseTables()
+	done.Wait()
+	if err := s.Close(); !errors.Is(err, store.ErrFailed) {
+		t.Errorf("close: %v", err)
+	}
+	mustClose(t, mustOpen(t, o))
 }

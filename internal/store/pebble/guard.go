@@ -12,24 +12,21 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// errStopped is what Pebble gets for changes after the store has failed.
-var errStopped = errors.New("store: stopped after a failed write")
-
 // spaceRetryPause keeps Pebble from retrying a table in a tight loop while the disk is full.
 const spaceRetryPause = 250 * time.Millisecond
 
-// guard is the file system as Pebble sees it. It poisons the store at the first error of the log, the MANIFEST or a
-// directory, before Pebble learns of it. For the log it then answers success and writes nothing: Pebble holds locks for
-// ever or panics when its log fails, while nothing it reports counts any more, since every caller looks at the failure
-// after its wait. Everything else is frozen: nothing is deleted, renamed or created, so what is on the disk
-// stays what a restart can recover.
+// guard is the file system as Pebble sees it. At the first error of a critical file (log, MANIFEST, directory) it poisons
+// the store, before Pebble learns of it. From then on it answers success to every change of a critical file and every
+// removal, and does none of them: Pebble panics, stalls or retries for ever when they fail, while nothing it
+// reports counts any more, since every caller looks at the failure after its wait. Tables are still written, so
+// that callers who wait for room in memory get on; without a MANIFEST that names them they are nothing. So what is on the disk
+// stays as the failure has left it, for a restart to recover.
 type guard struct {
 	vfs.FS
 	failure  *failure
 	diskFull func()
 
-	open      atomic.Bool   // from here on files are created by background work, which may be held
-	released  chan struct{} // closed when the store closes: background work that was held ends with an error
+	released  chan struct{} // closed when the store closes: background work is held no longer
 	releasing sync.Once
 	pausing   atomic.Bool
 	read      atomic.Pointer[string]
@@ -48,14 +45,10 @@ func (g *guard) lastRead() string {
 	return "unknown file"
 }
 
-// critical tells files whose loss of a write cannot be repaired.
-func (g *guard) critical(name string) bool { return g.isLog(name) || g.isManifest(name) }
-
-func (g *guard) isLog(name string) bool { return strings.HasSuffix(name, ".log") }
-
-func (g *guard) isManifest(name string) bool {
+// critical tells files whose loss of a write cannot be repaired. A marker names the current MANIFEST or format.
+func (g *guard) critical(name string) bool {
 	base := g.FS.PathBase(name)
-	return strings.HasPrefix(base, "MANIFEST-") || strings.HasPrefix(base, "marker.")
+	return strings.HasSuffix(base, ".log") || strings.HasPrefix(base, "MANIFEST-") || strings.HasPrefix(base, "marker.")
 }
 
 // fail poisons the store with an error of a critical file.
@@ -73,55 +66,39 @@ func (g *guard) noteFull(err error) {
 
 func (g *guard) stopped() bool { return g.failure.err() != nil }
 
-// hold makes background work wait: for a while after the disk was full, for good after a failure.
-func (g *guard) hold() error {
-	if g.pausing.CompareAndSwap(true, false) {
-		pause := time.NewTimer(spaceRetryPause)
-		defer pause.Stop()
-		select {
-		case <-pause.C:
-		case <-g.released:
-		}
+// pause holds background work for a while after the disk was full.
+func (g *guard) pause() {
+	if !g.pausing.CompareAndSwap(true, false) {
+		return
 	}
-	if !g.stopped() {
-		return nil
+	timer := time.NewTimer(spaceRetryPause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-g.released:
 	}
-	if g.open.Load() {
-		<-g.released
-	}
-	return errStopped
 }
 
-func (g *guard) create(name string, make func() (vfs.File, error)) (vfs.File, error) {
-	log := g.isLog(name)
-	if g.stopped() && log {
-		return vfs.NewMemFile(nil), nil
-	}
-	if !log {
-		if err := g.hold(); err != nil {
+func (g *guard) create(name string, create func() (vfs.File, error)) (vfs.File, error) {
+	if !g.critical(name) {
+		g.pause()
+		f, err := create()
+		if err != nil {
+			g.noteFull(err)
 			return nil, err
 		}
+		return &dataFile{File: f, guard: g}, nil
 	}
-	f, err := make()
-	switch {
-	case err == nil:
-		return g.wrap(name, f), nil
-	case log:
-		g.fail("create", name, err)
-		return vfs.NewMemFile(nil), nil
-	case g.critical(name):
-		g.fail("create", name, err)
-	default:
-		g.noteFull(err)
+	f := vfs.NewMemFile(nil) // what a failed store writes to
+	if !g.stopped() {
+		created, err := create()
+		if err != nil {
+			g.fail("create", name, err)
+		} else {
+			f = created
+		}
 	}
-	return nil, err
-}
-
-func (g *guard) wrap(name string, f vfs.File) vfs.File {
-	if g.isLog(name) {
-		return &logFile{File: f, guard: g, name: name}
-	}
-	return &dataFile{File: f, guard: g, name: name, critical: g.critical(name)}
+	return &criticalFile{File: f, guard: g, name: name}, nil
 }
 
 // Create implements vfs.FS.
@@ -146,7 +123,7 @@ func (g *guard) OpenDir(name string) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &logFile{File: f, guard: g, name: name}, nil
+	return &criticalFile{File: f, guard: g, name: name}, nil
 }
 
 // Remove implements vfs.FS.
@@ -171,7 +148,7 @@ func (g *guard) Rename(from, to string) error {
 
 func (g *guard) change(do func() error) error {
 	if g.stopped() {
-		return errStopped
+		return nil
 	}
 	return do()
 }
@@ -179,14 +156,15 @@ func (g *guard) change(do func() error) error {
 // Unwrap implements vfs.FS.
 func (g *guard) Unwrap() vfs.FS { return g.FS }
 
-// logFile is a log or a directory: an error poisons the store and is never shown to Pebble, and nothing is written after it.
-type logFile struct {
+// criticalFile is a log, MANIFEST, marker or directory: an error poisons the store and is never shown to Pebble, and nothing
+// is written after it.
+type criticalFile struct {
 	vfs.File
 	guard *guard
 	name  string
 }
 
-func (f *logFile) do(op string, write func() error) {
+func (f *criticalFile) do(op string, write func() error) {
 	if f.guard.stopped() {
 		return
 	}
@@ -196,13 +174,13 @@ func (f *logFile) do(op string, write func() error) {
 }
 
 // Write implements vfs.File.
-func (f *logFile) Write(p []byte) (int, error) {
+func (f *criticalFile) Write(p []byte) (int, error) {
 	f.do("write", func() error { _, err := f.File.Write(p); return err })
 	return len(p), nil
 }
 
 // Preallocate implements vfs.File. That it fails costs time only.
-func (f *logFile) Preallocate(offset, length int64) error {
+func (f *criticalFile) Preallocate(offset, length int64) error {
 	if f.guard.stopped() {
 		return nil
 	}
@@ -210,40 +188,33 @@ func (f *logFile) Preallocate(offset, length int64) error {
 }
 
 // Sync implements vfs.File.
-func (f *logFile) Sync() error { f.do("fsync", f.File.Sync); return nil }
+func (f *criticalFile) Sync() error { f.do("fsync", f.File.Sync); return nil }
 
 // SyncData implements vfs.File.
-func (f *logFile) SyncData() error { f.do("fdatasync", f.File.SyncData); return nil }
+func (f *criticalFile) SyncData() error { f.do("fdatasync", f.File.SyncData); return nil }
 
 // SyncTo implements vfs.File.
-func (f *logFile) SyncTo(length int64) (full bool, err error) {
+func (f *criticalFile) SyncTo(length int64) (full bool, err error) {
 	f.do("sync_file_range", func() error { full, err = f.File.SyncTo(length); return err })
 	return full, nil
 }
 
 // Close implements vfs.File.
-func (f *logFile) Close() error {
+func (f *criticalFile) Close() error {
 	if err := f.File.Close(); err != nil && !f.guard.stopped() {
 		f.guard.fail("close", f.name, err)
 	}
 	return nil
 }
 
-// dataFile is any other file that Pebble writes: Pebble sees its errors, and those of a critical one poison the store.
+// dataFile is any other file. Pebble sees its errors and tries again under another name.
 type dataFile struct {
 	vfs.File
-	guard    *guard
-	name     string
-	critical bool
+	guard *guard
 }
 
-func (f *dataFile) check(op string, err error) error {
-	if err == nil {
-		return nil
-	}
-	if f.critical {
-		f.guard.fail(op, f.name, err)
-	} else {
+func (f *dataFile) note(err error) error {
+	if err != nil {
 		f.guard.noteFull(err)
 	}
 	return err
@@ -251,34 +222,18 @@ func (f *dataFile) check(op string, err error) error {
 
 // Write implements vfs.File.
 func (f *dataFile) Write(p []byte) (int, error) {
-	if f.guard.stopped() {
-		return 0, errStopped
-	}
 	n, err := f.File.Write(p)
-	return n, f.check("write", err)
+	return n, f.note(err)
 }
 
 // Sync implements vfs.File.
-func (f *dataFile) Sync() error {
-	if f.guard.stopped() {
-		return errStopped
-	}
-	return f.check("fsync", f.File.Sync())
-}
+func (f *dataFile) Sync() error { return f.note(f.File.Sync()) }
 
 // SyncData implements vfs.File.
-func (f *dataFile) SyncData() error {
-	if f.guard.stopped() {
-		return errStopped
-	}
-	return f.check("fdatasync", f.File.SyncData())
-}
+func (f *dataFile) SyncData() error { return f.note(f.File.SyncData()) }
 
 // SyncTo implements vfs.File.
 func (f *dataFile) SyncTo(length int64) (bool, error) {
-	if f.guard.stopped() {
-		return false, errStopped
-	}
 	full, err := f.File.SyncTo(length)
-	return full, f.check("sync_file_range", err)
+	return full, f.note(err)
 }

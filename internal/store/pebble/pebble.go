@@ -155,7 +155,6 @@ func (s *Store) open(dir string, lock *pebble.Lock, o Options) error {
 	for i := range s.partitions {
 		s.partitions[i].init(store.Partition(i))
 	}
-	s.guard.open.Store(true)
 	return s.failure.err()
 }
 

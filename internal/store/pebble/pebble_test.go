@@ -38,7 +38,7 @@ func harness(fs *faultFS) storetest.Harness {
 			Faults:   []string{"log write", "log fsync", "log create", "MANIFEST write", "MANIFEST fsync", "directory fsync"},
 			Inject:   func(fault string, n int) { fs.inject(fault, n, errInjected) },
 			SetFree:  func(plenty bool) { full.Store(!plenty) },
-			HoldSync: fs.hold,
+			HoldSync: func() func() { return fs.hold("log fsync") },
 		},
 	}
 }
