@@ -15,18 +15,23 @@ type acknowledged struct {
 	ID string `json:"Id"`
 }
 
-// remove deletes a message that was received. Any handle of the message will do, not only the latest; a message that is
-// gone, or on its way to the dead-letter queue, is left alone.
+// remove deletes a message that was received. In a standard queue any handle of the message will do, not only the latest;
+// in a FIFO queue the message must still be in flight under it. A message that is gone, or on its way to the dead-letter
+// queue, is left alone.
 func (b *box) remove(e *acknowledgeEntry) (acknowledged, error) {
 	h, err := b.parseHandle(e.ReceiptHandle)
 	if err != nil {
 		return acknowledged{}, err
 	}
 	st, err := b.state(h.id)
-	if err == nil && st != nil && st.where != rowOutbox {
-		b.drop(h.id, st)
+	if err != nil || st == nil || st.where == rowOutbox {
+		return acknowledged{e.ID}, err
 	}
-	return acknowledged{e.ID}, err
+	if b.isFIFO() && (st.received != h.received || st.where != rowWaiting || st.visibleAt <= b.now) {
+		return acknowledged{}, invalidValue(e.ReceiptHandle, "ReceiptHandle", "The receipt handle has expired.")
+	}
+	b.drop(h.id, st)
+	return acknowledged{e.ID}, nil
 }
 
 // changeTimeout sets when a message in flight becomes visible again.

@@ -52,8 +52,13 @@ var computed = map[string]func(b *box) string{
 	"ApproximateNumberOfMessagesDelayed":    func(b *box) string { return strconv.FormatUint(b.delayed, 10) },
 }
 
-// fifoOnly are valid names that a standard queue does not have.
-var fifoOnly = []string{"FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit"}
+// choice is an attribute of FIFO queues: its values, the first being the default.
+var choices = map[string][]string{
+	"FifoQueue":                 {"true"},
+	"ContentBasedDeduplication": {"false", "true"},
+	"DeduplicationScope":        {"queue", "messageGroup"},
+	"FifoThroughputLimit":       {"perQueue", "perMessageGroupId"},
+}
 
 func checkBool(v string) *aws.Error {
 	if v != "true" && v != "false" {
@@ -71,7 +76,7 @@ func checkPolicy(v string) *aws.Error {
 }
 
 // checkAttributes validates what a client wants to set, in the order of the names.
-func checkAttributes(attributes map[string]string) error {
+func checkAttributes(attributes map[string]string, fifo bool) error {
 	for _, name := range slices.Sorted(maps.Keys(attributes)) {
 		v := attributes[name]
 		if n, ok := numbers[name]; ok {
@@ -82,12 +87,14 @@ func checkAttributes(attributes map[string]string) error {
 			continue
 		}
 		check, ok := texts[name]
+		values, isChoice := choices[name]
 		switch {
-		case slices.Contains(fifoOnly, name):
-			if name == "FifoQueue" && v == "true" {
-				return fifoUnsupported()
-			}
+		case isChoice && !fifo:
 			return invalidAttributeName(name)
+		case isChoice:
+			if !slices.Contains(values, v) {
+				return invalidAttributeValue(name)
+			}
 		case !ok:
 			return invalidAttributeName(name)
 		case check != nil && v != "":
@@ -99,8 +106,6 @@ func checkAttributes(attributes map[string]string) error {
 	return nil
 }
 
-func fifoUnsupported() error { return unsupported("Newel does not implement FIFO queues yet.") }
-
 // attribute is the value of an attribute, "" if the queue has none.
 func (q *queue) attribute(name string) string {
 	if v, ok := q.Attributes[name]; ok {
@@ -108,6 +113,9 @@ func (q *queue) attribute(name string) string {
 	}
 	if name == "SqsManagedSseEnabled" {
 		return strconv.FormatBool(q.Attributes["KmsMasterKeyId"] == "")
+	}
+	if values, ok := choices[name]; ok && q.Attributes["FifoQueue"] == "true" {
+		return values[0]
 	}
 	if n, ok := numbers[name]; ok && (name != "KmsDataKeyReusePeriodSeconds" || q.Attributes["KmsMasterKeyId"] != "") {
 		return strconv.FormatInt(n.def, 10)
@@ -162,8 +170,12 @@ func (s *Service) getAttributes(c *service.Context, b *box) (any, error) {
 	for _, name := range in.AttributeNames {
 		_, isNumber := numbers[name]
 		_, isText := texts[name]
+		_, isChoice := choices[name]
 		switch {
 		case name == "All":
+			for n := range choices {
+				give(n)
+			}
 			for n := range numbers {
 				give(n)
 			}
@@ -173,9 +185,9 @@ func (s *Service) getAttributes(c *service.Context, b *box) (any, error) {
 			for n := range computed {
 				give(n)
 			}
-		case isNumber, isText, computed[name] != nil:
+		case isNumber, isText, isChoice, computed[name] != nil:
 			give(name)
-		case !slices.Contains(fifoOnly, name):
+		default:
 			return nil, invalidAttributeName(name)
 		}
 	}
@@ -193,7 +205,7 @@ func (s *Service) setAttributes(c *service.Context, b *box) (any, error) {
 	if in.Attributes == nil {
 		return nil, missingParameter("Attributes")
 	}
-	if err := checkAttributes(in.Attributes); err != nil {
+	if err := checkAttributes(in.Attributes, b.isFIFO()); err != nil {
 		return nil, err
 	}
 	b.set(in.Attributes)

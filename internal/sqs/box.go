@@ -15,7 +15,7 @@ const (
 	rowTally   byte = 't' // tally
 	rowBody    byte = 'm' // id -> message: written once
 	rowState   byte = 's' // id -> state, for every message
-	rowReady   byte = 'r' // id -> nothing: can be received now
+	rowReady   byte = 'r' // id -> nothing: can be received now (of a FIFO queue: see fifo.go)
 	rowWaiting byte = 'v' // visible-at, id -> nothing: delayed or in flight
 	rowOutbox  byte = 'x' // number -> id: on its way to the dead-letter queue
 	rowPending byte = 'p' // there while the outbox is not empty
@@ -93,14 +93,15 @@ type state struct {
 	kept      bool  // its dead-letter queue could not take it: deliver it once more
 	visibleAt int64 // ms, rowWaiting only
 	received  uint32
-	first     int64 // ms, first receive
-	last      int64 // ms, last receive
+	first     int64  // ms, first receive
+	last      int64  // ms, last receive
+	group     string // message group; FIFO queues only
 }
 
-const stateLen = 2 + 1 + 8 + 4 + 8 + 8
+const stateLen = 2 + 1 + 8 + 4 + 8 + 8 // without the group
 
 func (s *state) encode() []byte {
-	b := make([]byte, 0, stateLen)
+	b := make([]byte, 0, stateLen+len(s.group))
 	flags := byte(0)
 	if s.delayed {
 		flags |= 1
@@ -112,11 +113,12 @@ func (s *state) encode() []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(s.visibleAt))
 	b = binary.BigEndian.AppendUint32(b, s.received)
 	b = binary.BigEndian.AppendUint64(b, uint64(s.first))
-	return binary.BigEndian.AppendUint64(b, uint64(s.last))
+	b = binary.BigEndian.AppendUint64(b, uint64(s.last))
+	return append(b, s.group...)
 }
 
 func decodeState(b []byte) (*state, error) {
-	if len(b) != stateLen || b[0] != recordVersion {
+	if len(b) < stateLen || b[0] != recordVersion {
 		return nil, errCorrupt
 	}
 	return &state{
@@ -125,6 +127,7 @@ func decodeState(b []byte) (*state, error) {
 		received:  binary.BigEndian.Uint32(b[11:]),
 		first:     int64(binary.BigEndian.Uint64(b[15:])),
 		last:      int64(binary.BigEndian.Uint64(b[23:])),
+		group:     string(b[stateLen:]),
 	}, nil
 }
 
@@ -139,8 +142,9 @@ type box struct {
 	woken     int   // messages that became ready: as many receivers are woken
 	visibleAt int64 // earliest visible-at that was written, 0 for none
 	before    tally
-	changed   bool // the record was changed
-	deleted   bool // the queue was deleted: nothing is written back
+	changed   bool           // the record was changed
+	deleted   bool           // the queue was deleted: nothing is written back
+	groups    map[string]int // FIFO: groups with changes, and by how much their messages in flight
 }
 
 func open(tx store.Tx, a address, now int64) (*box, error) {
@@ -177,6 +181,9 @@ func decodeQueue(record []byte) (q queue, err error) {
 func (b *box) close() error {
 	if b.deleted {
 		return nil
+	}
+	if err := b.settle(); err != nil {
+		return err
 	}
 	if b.changed {
 		record, err := json.Marshal(b.queue)
@@ -216,8 +223,10 @@ func (b *box) count(s *state) *uint64 {
 func (b *box) enter(k id, s *state) {
 	switch s.where {
 	case rowReady:
-		b.tx.Set(k.append(b.key(rowReady)), nil)
-		b.woken++
+		if s.group == "" {
+			b.tx.Set(k.append(b.key(rowReady)), nil)
+			b.woken++
+		}
 	case rowWaiting:
 		b.tx.Set(k.append(b.key(rowWaiting).U64(uint64(s.visibleAt))), nil)
 		if b.visibleAt == 0 || s.visibleAt < b.visibleAt {
@@ -226,17 +235,25 @@ func (b *box) enter(k id, s *state) {
 	}
 	*b.count(s)++
 	b.tx.Set(k.append(b.key(rowState)), s.encode())
+	if s.group != "" {
+		b.join(k, s)
+	}
 }
 
 // leave takes a message from where its state says.
 func (b *box) leave(k id, s *state) {
 	switch s.where {
 	case rowReady:
-		b.tx.Delete(k.append(b.key(rowReady)))
+		if s.group == "" {
+			b.tx.Delete(k.append(b.key(rowReady)))
+		}
 	case rowWaiting:
 		b.tx.Delete(k.append(b.key(rowWaiting).U64(uint64(s.visibleAt))))
 	}
 	*b.count(s)--
+	if s.group != "" {
+		b.part(k, s)
+	}
 }
 
 // drop removes a message.
@@ -286,13 +303,17 @@ func (b *box) tend() error {
 			break
 		}
 	}
-	return nil
+	if err := b.forgetSent(); err != nil {
+		return err
+	}
+	return b.settle()
 }
 
-// next is the time (ms) when the queue can next be received from: now or earlier if a message is ready, 0 if there is
-// none at all.
+// next is the time (ms) when the queue can next be received from: now or earlier if a message is ready, 0 if only
+// something else than time can make one ready.
 func (b *box) next() int64 {
-	if b.ready > 0 {
+	ready := b.key(rowReady)
+	for range b.tx.Scan(ready, ready.End(), false) {
 		return b.now
 	}
 	waiting := b.key(rowWaiting)

@@ -46,7 +46,3 @@ func invalidAttributeValue(name string) *aws.Error {
 func invalidHandle(handle string) *aws.Error {
 	return wire("", "ReceiptHandleIsInvalid", `The input receipt handle "%s" is not a valid receipt handle.`, handle)
 }
-
-func unsupported(format string, args ...any) *aws.Error {
-	return wire("UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation", format, args...)
-}

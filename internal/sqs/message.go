@@ -17,13 +17,15 @@ type message struct {
 	Sender     string
 	Trace      string // AWSTraceHeader
 	Group      string // MessageGroupId
+	Dedup      string // MessageDeduplicationId
+	Sequence   string // SequenceNumber; FIFO queues only
 	Source     string // DeadLetterQueueSourceArn
 	Attributes map[string]attribute
 }
 
 // fields are the texts of a message in the order in which they are stored, each with its length before it.
 func (m *message) fields(attributes *string) []*string {
-	return []*string{&m.ID, &m.BodyMD5, &m.Sender, &m.Trace, &m.Group, &m.Source, attributes, &m.Body}
+	return []*string{&m.ID, &m.BodyMD5, &m.Sender, &m.Trace, &m.Group, &m.Dedup, &m.Sequence, &m.Source, attributes, &m.Body}
 }
 
 func (m *message) encode() ([]byte, error) {

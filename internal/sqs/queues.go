@@ -19,6 +19,18 @@ import (
 
 var validName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,80}$`)
 
+// checkName validates a new queue's name, which must end in ".fifo" exactly if the queue is a FIFO queue.
+func (a address) checkName(fifo bool) error {
+	stem := strings.TrimSuffix(a.name, ".fifo")
+	switch {
+	case fifo && (!a.isFIFO() || !validName.MatchString(stem) || len(a.name) > 80):
+		return invalidParameter("The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length")
+	case !fifo && !validName.MatchString(a.name):
+		return invalidParameter("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
+	}
+	return nil
+}
+
 func (s *Service) createQueue(c *service.Context, tx store.Tx) (any, error) {
 	var in struct {
 		QueueName  string
@@ -28,16 +40,13 @@ func (s *Service) createQueue(c *service.Context, tx store.Tx) (any, error) {
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
 	}
-	if strings.HasSuffix(in.QueueName, ".fifo") && validName.MatchString(strings.TrimSuffix(in.QueueName, ".fifo")) {
-		return nil, fifoUnsupported()
-	}
-	if !validName.MatchString(in.QueueName) {
-		return nil, invalidParameter("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
-	}
-	if err := checkAttributes(in.Attributes); err != nil {
+	a := address{c.Account, c.Region, in.QueueName}
+	if err := a.checkName(in.Attributes["FifoQueue"] == "true"); err != nil {
 		return nil, err
 	}
-	a := address{c.Account, c.Region, in.QueueName}
+	if err := checkAttributes(in.Attributes, a.isFIFO()); err != nil {
+		return nil, err
+	}
 	record, err := tx.Get(a.key(rowQueue))
 	if err != nil {
 		return nil, err
@@ -87,7 +96,7 @@ func (s *Service) deleteQueue(c *service.Context, b *box) (any, error) {
 	for _, kind := range []byte{rowQueue, rowTally, rowPending} {
 		b.tx.Delete(b.key(kind))
 	}
-	for _, kind := range []byte{rowBody, rowState, rowReady, rowWaiting, rowOutbox} {
+	for _, kind := range []byte{rowBody, rowState, rowReady, rowWaiting, rowOutbox, rowMember, rowGroup, rowSent, rowSentTime} {
 		b.tx.DeleteRange(b.key(kind), b.key(kind).End())
 	}
 	b.deleted = true
@@ -118,7 +127,7 @@ func (s *Service) purgeQueue(_ *service.Context, b *box) (any, error) {
 		}
 		kept = append(kept, moving{k, st, bytes.Clone(body)})
 	}
-	for _, kind := range []byte{rowBody, rowState, rowReady, rowWaiting} {
+	for _, kind := range []byte{rowBody, rowState, rowReady, rowWaiting, rowMember, rowGroup} {
 		b.tx.DeleteRange(b.key(kind), b.key(kind).End())
 	}
 	b.ready, b.inFlight, b.delayed = 0, 0, 0

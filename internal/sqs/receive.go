@@ -40,9 +40,10 @@ func (in *receiveInput) check() error {
 	for _, name := range in.AttributeNames {
 		_, isNumber := numbers[name]
 		_, isText := texts[name]
+		_, isChoice := choices[name]
 		switch {
 		case name == "All", slices.Contains(systemAttributes, name):
-		case isNumber, isText, computed[name] != nil, slices.Contains(fifoOnly, name):
+		case isNumber, isText, computed[name] != nil, isChoice:
 			// AttributeNames was once typed as the names of queue attributes too; they select nothing.
 		default:
 			return invalidAttributeName(name)
@@ -72,6 +73,8 @@ func (in *receiveInput) message(b *box, k id, st *state, m *message) receivedMes
 		"ApproximateFirstReceiveTimestamp": strconv.FormatInt(st.first, 10),
 		"AWSTraceHeader":                   m.Trace,
 		"MessageGroupId":                   m.Group,
+		"MessageDeduplicationId":           m.Dedup,
+		"SequenceNumber":                   m.Sequence,
 		"DeadLetterQueueSourceArn":         m.Source,
 	}
 	for name, v := range all {
@@ -103,31 +106,23 @@ func (b *box) take(in *receiveInput) (messages []receivedMessage, moved int, err
 		timeout = *in.VisibilityTimeout
 	}
 	policy, redrives := b.redrive()
-	ready := b.key(rowReady)
-	for key := range b.tx.Scan(ready, ready.End(), false) {
-		k := parseID(key[len(ready):])
-		st, err := b.state(k)
-		if err != nil {
-			return nil, 0, err
-		}
-		if st == nil {
-			return nil, 0, errCorrupt
+	err = b.candidates(func(k id, st *state) error {
+		if len(messages) == most || moved == moveMax {
+			return errEnough
 		}
 		b.leave(k, st)
 		if redrives && !st.kept && int64(st.received) >= policy.max {
 			b.moveOut(k, st)
-			if moved++; moved == moveMax {
-				break
-			}
-			continue
+			moved++
+			return nil
 		}
 		body, err := b.tx.Get(k.append(b.key(rowBody)))
 		if err != nil {
-			return nil, 0, err
+			return err
 		}
 		m, err := decodeMessage(body)
 		if err != nil {
-			return nil, 0, err
+			return err
 		}
 		st.kept, st.last = false, b.now
 		if st.received++; st.received == 1 {
@@ -138,12 +133,15 @@ func (b *box) take(in *receiveInput) (messages []receivedMessage, moved int, err
 		}
 		b.enter(k, st)
 		messages = append(messages, in.message(b, k, st, m))
-		if len(messages) == most {
-			break
-		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, 0, err
 	}
-	return messages, moved, nil
+	return messages, moved, b.settle()
 }
+
+var errEnough = errors.New("sqs: enough messages were taken")
 
 // attempt is what one look into the queue came to.
 type attempt struct {

@@ -2,6 +2,7 @@ package sqs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -101,10 +102,20 @@ func (s *Service) checkDeadLetterTarget(ctx context.Context, r *aws.Request) err
 		return err
 	}
 	there, err := s.exists(ctx, a)
-	if err == nil && !there {
+	if err != nil {
+		return err
+	}
+	if !there {
 		return invalidValue(text, "RedrivePolicy", "Dead letter target does not exist.")
 	}
-	return err
+	source := keyURL
+	if r.Operation == "CreateQueue" {
+		source = keyName
+	}
+	if name, err := source(r); err != nil || (address{name: name}).isFIFO() != a.isFIFO() {
+		return cmp.Or(err, error(invalidValue(text, "RedrivePolicy", "Dead-letter queue must be same type of queue as the source.")))
+	}
+	return nil
 }
 
 // moveOut puts a message that has left its index into the outbox.
@@ -250,8 +261,10 @@ func (s *Service) arrive(ctx context.Context, to address, from string, d *depart
 			return nil, err
 		}
 		m := *d.m
-		m.Source = from
-		st := &state{where: rowReady, kept: true, received: d.st.received, first: d.st.first, last: d.st.last}
+		if m.Source = from; d.st.group != "" {
+			m.Sequence = sequenceNumber(b.nextSeq)
+		}
+		st := &state{where: rowReady, kept: true, group: d.st.group, received: d.st.received, first: d.st.first, last: d.st.last}
 		if err := b.put(d.k.sent, &m, st); err != nil {
 			return nil, err
 		}
@@ -296,8 +309,9 @@ func (s *Service) forget(ctx context.Context, a address, list []departure) error
 		if b.outbox == 0 {
 			tx.Delete(b.key(rowPending))
 		}
+		err = b.close()
 		woken = b.woken
-		return b.close()
+		return err
 	})
 	if err == nil {
 		s.waiting.notify(a, woken, 0)

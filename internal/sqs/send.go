@@ -27,16 +27,19 @@ func (e *sendEntry) size() int {
 	return n
 }
 
-func (e *sendEntry) check(q *queue) error {
+func (e *sendEntry) check(b *box) error {
 	if e.MessageBody == "" {
 		return missingParameter("MessageBody")
 	}
 	if d := e.DelaySeconds; d != nil && (*d < 0 || *d > delayMax) {
 		return invalidValue(*d, "DelaySeconds", "DelaySeconds must be >= 0 and <= 900.")
 	}
-	if e.MessageDeduplicationID != "" {
-		return invalidValue(e.MessageDeduplicationID, "MessageDeduplicationId",
-			"The request include parameter that is not valid for this queue type")
+	if b.isFIFO() {
+		if err := e.checkFIFO(&b.queue); err != nil {
+			return err
+		}
+	} else if e.MessageDeduplicationID != "" {
+		return invalidValue(e.MessageDeduplicationID, "MessageDeduplicationId", "The request include parameter that is not valid for this queue type.")
 	}
 	if bad, ok := invalidRune(e.MessageBody); ok {
 		return invalidContents("message body", bad)
@@ -55,7 +58,7 @@ func (e *sendEntry) check(q *queue) error {
 	if err := checkMessageAttributes(e.MessageSystemAttributes, "system"); err != nil {
 		return err
 	}
-	if limit := q.seconds("MaximumMessageSize"); int64(e.size()) > limit {
+	if limit := b.seconds("MaximumMessageSize"); int64(e.size()) > limit {
 		return invalidParameter("One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", limit)
 	}
 	return nil
@@ -68,15 +71,33 @@ type sent struct {
 	AttributesMD5      string `json:"MD5OfMessageAttributes,omitempty"`
 	SystemAttributeMD5 string `json:"MD5OfMessageSystemAttributes,omitempty"`
 	MessageID          string `json:"MessageId"`
+	SequenceNumber     string `json:",omitempty"`
 }
 
-// send puts one message into the queue.
+// send puts one message into the queue; a FIFO queue answers a repeated one with what it answered first.
 func (b *box) send(c *service.Context, e *sendEntry) (*sent, error) {
-	if err := e.check(&b.queue); err != nil {
+	if err := b.forgetSent(); err != nil {
 		return nil, err
 	}
-	m := &message{ID: newUUID(), Body: e.MessageBody, BodyMD5: hexMD5(e.MessageBody), Group: e.MessageGroupID,
-		Sender: aws.PrincipalID(c.Principal, c.Account), Attributes: e.MessageAttributes}
+	if err := e.check(b); err != nil {
+		return nil, err
+	}
+	out := &sent{e.ID, hexMD5(e.MessageBody), attributesMD5(e.MessageAttributes), attributesMD5(e.MessageSystemAttributes), newUUID(), ""}
+	st := &state{where: rowReady}
+	if b.isFIFO() {
+		messageID, sequence, err := b.repeated(e)
+		if err != nil {
+			return nil, err
+		}
+		if messageID != "" {
+			out.MessageID, out.SequenceNumber = messageID, sequence
+			return out, nil
+		}
+		st.group, out.SequenceNumber = e.MessageGroupID, sequenceNumber(b.nextSeq)
+		b.remember(e, out.MessageID, out.SequenceNumber)
+	}
+	m := &message{ID: out.MessageID, Body: e.MessageBody, BodyMD5: out.BodyMD5, Group: e.MessageGroupID,
+		Dedup: e.MessageDeduplicationID, Sequence: out.SequenceNumber, Sender: aws.PrincipalID(c.Principal, c.Account), Attributes: e.MessageAttributes}
 	if trace, ok := e.MessageSystemAttributes["AWSTraceHeader"]; ok {
 		m.Trace = *trace.StringValue
 	}
@@ -84,14 +105,13 @@ func (b *box) send(c *service.Context, e *sendEntry) (*sent, error) {
 	if e.DelaySeconds != nil {
 		delay = *e.DelaySeconds
 	}
-	st := &state{where: rowReady}
 	if delay > 0 {
-		st = &state{where: rowWaiting, delayed: true, visibleAt: b.now + delay*1000}
+		st.where, st.delayed, st.visibleAt = rowWaiting, true, b.now+delay*1000
 	}
 	if err := b.put(b.now, m, st); err != nil {
 		return nil, err
 	}
-	return &sent{e.ID, m.BodyMD5, attributesMD5(m.Attributes), attributesMD5(e.MessageSystemAttributes), m.ID}, nil
+	return out, nil
 }
 
 // put stores a message that was sent at a time (ms) under the queue's next number.

@@ -1,4 +1,4 @@
-// Package sqs is Amazon SQS for standard queues.
+// Package sqs is Amazon SQS: standard and FIFO queues.
 //
 // A queue is one partition, placed by its name. Its rows in the store are authoritative for everything: the queue's
 // record, a tally of its messages, and for each message an immutable body, a small state, and one index row that says
