@@ -55,9 +55,9 @@ func (a *app) findings(all []finding) error {
 			continue
 		}
 		mark := map[string]tree.Span{"ok": {Text: "✓", Style: tree.Good}, "note": {Text: "!", Style: tree.Warn}, "problem": {Text: "✗", Style: tree.Bad}}[f.Status]
-		a.line(mark, tree.Span{Text: fmt.Sprintf(" %-15s ", f.What), Style: tree.Bold}, tree.Span{Text: tree.Clean(f.Says)})
+		a.line(mark, tree.Span{Text: fmt.Sprintf(" %-17s ", f.What), Style: tree.Bold}, tree.Span{Text: tree.Clean(f.Says)})
 		if f.Remedy != "" {
-			fmt.Fprintln(a.out, "  "+strings.Repeat(" ", 16)+"-> "+f.Remedy)
+			fmt.Fprintln(a.out, "  "+strings.Repeat(" ", 18)+"-> "+f.Remedy)
 		}
 	}
 	if a.json {
