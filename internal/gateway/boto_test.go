@@ -149,8 +149,16 @@ func TestBoto3(t *testing.T) {
 	if err := exec.Command(python, "-c", "import boto3").Run(); err != nil {
 		t.Skip("SKIPPED: python3 has no boto3, so the gateway was not tested with a real client")
 	}
+	t.Run("trusted", func(t *testing.T) { callAll(t, python, Config{}) })
+	// botocore's signer judges our check of signatures.
+	t.Run("verified", func(t *testing.T) {
+		callAll(t, python, Config{Credentials: credentialsFile(t, "[test]\naws_access_key_id=123456789012\naws_secret_access_key=secret\n")})
+	})
+}
+
+func callAll(t *testing.T, python string, cfg Config) {
 	var seen []*aws.Request
-	addr := serve(t, Config{}, aws.CallerFunc(func(_ context.Context, r *aws.Request) (*aws.Output, error) {
+	addr := serve(t, cfg, aws.CallerFunc(func(_ context.Context, r *aws.Request) (*aws.Output, error) {
 		c := botoCalls[len(seen)]
 		seen = append(seen, r)
 		if c.failure != nil {

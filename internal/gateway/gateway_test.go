@@ -1,12 +1,17 @@
 package gateway
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/newel-run/newel/internal/aws"
@@ -103,5 +108,213 @@ func TestJSONRequest(t *testing.T) {
 	}
 	if string(r.Input) != `{"stateMachineArn":"a","input":"{}"}` {
 		t.Errorf("input %s", r.Input)
+	}
+}
+
+// A request that cannot be served is answered in its own protocol and says what is missing.
+func TestUnknown(t *testing.T) {
+	addr := serve(t, Config{Services: []string{"states", "lambda"}}, aws.CallerFunc(func(_ context.Context, r *aws.Request) (*aws.Output, error) {
+		return nil, &aws.Error{Code: "NotImplemented", Status: 501, Message: "Newel does not implement " + r.Service + ":" + r.Operation + " yet."}
+	}))
+	form := "application/x-www-form-urlencoded"
+	for _, c := range []struct {
+		method, path, body string
+		header             map[string]string
+		status             int
+		contains           []string
+	}{
+		{"POST", "/", "{}", map[string]string{"X-Amz-Target": "Nope.Do"}, 400, []string{`"__type":"UnknownOperationException"`, "Nope"}},
+		{"POST", "/", "{}", map[string]string{"X-Amz-Target": "AmazonSQS.Fly"}, 400, []string{`"__type":"UnknownOperationException"`, "SQS has no operation 'Fly'"}},
+		{"POST", "/", "{}", map[string]string{"X-Amz-Target": "AmazonSQS.SendMessage"}, 501, []string{`"__type":"NotImplemented"`, "sqs:SendMessage"}},
+		{"POST", "/", "Action=Fly&Version=2010-05-08", map[string]string{"Content-Type": form, "Authorization": signedFor("AKID", "us-east-1", "iam")}, 400, []string{"<ErrorResponse", "<Code>InvalidAction</Code>", "operation Fly of IAM"}},
+		{"POST", "/", "Action=GetRole&Version=2010-05-08", map[string]string{"Content-Type": form, "Authorization": signedFor("AKID", "us-east-1", "iam")}, 501, []string{"<Code>NotImplemented</Code>"}},
+		{"GET", "/nope", "", map[string]string{"Authorization": signedFor("AKID", "us-east-1", "lambda")}, 404, []string{`"message":"Lambda has no operation for GET /nope."`}},
+		{"GET", "/nope", "", nil, 404, []string{"GET /nope"}},
+		{"POST", "/", "{", map[string]string{"X-Amz-Target": "AWSStepFunctions.StartExecution"}, 400, []string{`"__type":"SerializationException"`}},
+		{"GET", "/_newel/nope", "", nil, 404, nil},
+	} {
+		got := send(t, c.method, addr, c.path, c.body, c.header)
+		if got.status != c.status {
+			t.Errorf("%s %s %s: %d %s", c.method, c.path, c.body, got.status, got.body)
+		}
+		for _, want := range c.contains {
+			if !strings.Contains(got.body, want) {
+				t.Errorf("%s %s %s: %s lacks %s", c.method, c.path, c.body, got.body, want)
+			}
+		}
+	}
+}
+
+// What is not an AWS error stays inside.
+func TestInternalFailure(t *testing.T) {
+	addr := serve(t, Config{}, &recorder{err: errors.New("secret detail")})
+	got := send(t, "POST", addr, "/", "{}", target())
+	if got.status != 500 || strings.Contains(got.body, "secret") || !strings.Contains(got.body, "InternalFailure") || !strings.Contains(got.body, got.header.Get("X-Amzn-Requestid")) {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+}
+
+func TestBodies(t *testing.T) {
+	c := &recorder{output: &aws.Output{}}
+	addr := serve(t, Config{BodyBytesMax: 2000}, c)
+	if got := send(t, "POST", addr, "/", `{"x":"`+strings.Repeat("a", 3000)+`"}`, target()); got.status != 413 {
+		t.Errorf("a large body: %d %s", got.status, got.body)
+	}
+	req, _ := http.NewRequest("POST", "http://"+addr, io.MultiReader(strings.NewReader(`{"x":"`), strings.NewReader(strings.Repeat("a", 3000))))
+	req.Header.Set("X-Amz-Target", "AWSStepFunctions.StartExecution")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != 413 || c.last != nil {
+		t.Errorf("a large body of unknown length: %d", res.StatusCode)
+	}
+	chunked := "5;chunk-signature=ab\r\nhello\r\n6\r\n world\r\n0;chunk-signature=cd\r\nx-amz-checksum-crc32:AAAA\r\n\r\n"
+	put := map[string]string{"Authorization": signedFor("AKID", "us-east-1", "s3"), "Content-Encoding": "aws-chunked", "X-Amz-Content-Sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}
+	if got := send(t, "PUT", addr, "/b/k", chunked, put); got.status != 200 || string(c.last.Body) != "hello world" {
+		t.Errorf("aws-chunked: %d %s, body %q", got.status, got.body, c.last.Body)
+	}
+	if got := send(t, "PUT", addr, "/b/k", "ff\r\nx", put); got.status != 400 {
+		t.Errorf("damaged aws-chunked: %d %s", got.status, got.body)
+	}
+	zip := func(s string) string {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		_, _ = z.Write([]byte(s))
+		_ = z.Close()
+		return b.String()
+	}
+	if got := send(t, "POST", addr, "/", zip(describe), target("Content-Encoding", "gzip")); got.status != 200 || string(c.last.Input) != describe {
+		t.Errorf("gzip: %d %s, input %s", got.status, got.body, c.last.Input)
+	}
+	if got := send(t, "POST", addr, "/", zip(`{"x":"`+strings.Repeat("a", 100000)+`"}`), target("Content-Encoding", "gzip")); got.status != 413 {
+		t.Errorf("a gzip bomb: %d %s", got.status, got.body)
+	}
+}
+
+// A large answer arrives whole, and on a connection that is used again.
+func TestLargeAnswers(t *testing.T) {
+	c := &recorder{}
+	addr := serve(t, Config{}, c)
+	for _, size := range []int{0, 1, 2000, 4096, 5000, 70000, 3 << 20} {
+		text := strings.Repeat("x", size)
+		c.output = &aws.Output{Value: map[string]string{"definition": text}}
+		for range 2 {
+			if got := send(t, "POST", addr, "/", describe, target()); got.body != `{"definition":"`+text+`"}` {
+				t.Errorf("%d bytes: %d arrived", size, len(got.body))
+			}
+		}
+	}
+}
+
+// writes counts the calls of Write on a connection.
+type writes struct {
+	net.Conn
+	n *atomic.Int64
+}
+
+func (w writes) Write(b []byte) (int, error) { w.n.Add(1); return w.Conn.Write(b) }
+
+type countingListener struct {
+	net.Listener
+	n atomic.Int64
+}
+
+func (l *countingListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return writes{c, &l.n}, err
+}
+
+// Header and body leave in one write, whatever the size.
+func TestOneWrite(t *testing.T) {
+	c := &recorder{output: &aws.Output{Value: map[string]string{"definition": strings.Repeat("x", 60000)}}}
+	g, err := New(Config{}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &countingListener{Listener: inner}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- g.Serve(ctx, l) }()
+	for range 5 {
+		if got := send(t, "POST", inner.Addr().String(), "/", describe, target()); got.status != 200 {
+			t.Errorf("%d", got.status)
+		}
+	}
+	cancel()
+	http.DefaultClient.CloseIdleConnections()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if n := l.n.Load(); n != 5 {
+		t.Errorf("5 answers took %d writes", n)
+	}
+}
+
+func TestHealthAndHooks(t *testing.T) {
+	ready := false
+	g, err := New(Config{Version: "1.2", Health: func() (map[string]string, bool) { return map[string]string{"states": "running"}, ready }}, &recorder{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Handle("/_newel/x/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) }))
+	get := func(path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest("GET", "http://127.0.0.1"+path, nil)
+		g.ServeHTTP(w, r)
+		return w
+	}
+	if w := get("/_newel/health"); w.Code != 503 || !strings.Contains(w.Body.String(), `"status":"starting"`) {
+		t.Errorf("before it is ready: %d %s", w.Code, w.Body)
+	}
+	ready = true
+	if w := get("/_newel/health"); w.Code != 200 || w.Body.String() != `{"status":"ok","version":"1.2","services":{"states":"running"}}`+"\n" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := get("/_newel/x/y"); w.Body.String() != "/_newel/x/y" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// A stop ends a waiting request by its Draining channel, answers it, and refuses new connections.
+func TestDrain(t *testing.T) {
+	entered := make(chan struct{})
+	g, err := New(Config{}, aws.CallerFunc(func(ctx context.Context, _ *aws.Request) (*aws.Output, error) {
+		close(entered)
+		select {
+		case <-aws.Draining(ctx):
+			return &aws.Output{Value: json.RawMessage(`{"name":"drained"}`)}, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- g.Serve(ctx, l) }()
+	answer := make(chan reply, 1)
+	go func() { answer <- send(t, "POST", l.Addr().String(), "/", describe, target()) }()
+	<-entered
+	cancel()
+	if got := <-answer; got.body != `{"name":"drained"}` {
+		t.Errorf("the waiting request was answered %d %s", got.status, got.body)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	if err := <-done; err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+	if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
+		t.Error("the port is still open")
 	}
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -29,6 +30,7 @@ type node struct {
 type route struct {
 	op       *aws.Operation
 	labels   []string // in the order of the path's label segments
+	suffix   []string // segments after a greedy label
 	query    url.Values
 	required []requirement
 }
@@ -63,13 +65,18 @@ func (t *tree) add(op *aws.Operation) {
 		}
 	}
 	n := &t.root
-	for _, seg := range segments(path) {
+	parts := segments(path)
+	for i, seg := range parts {
 		label, isLabel := strings.CutPrefix(seg, "{")
 		label = strings.TrimSuffix(label, "}")
 		switch {
 		case isLabel && strings.HasSuffix(label, "+"):
 			r.labels = append(r.labels, strings.TrimSuffix(label, "+"))
+			r.suffix = parts[i+1:]
 			n.greedy = append(n.greedy, r)
+			slices.SortStableFunc(n.greedy, func(a, b route) int {
+				return cmp.Or(len(b.suffix)-len(a.suffix), slices.Compare(a.suffix, b.suffix))
+			})
 			return
 		case isLabel:
 			r.labels = append(r.labels, label)
@@ -137,7 +144,25 @@ func (n *node) find(m *wire.Message, query url.Values, path, values []string) (*
 			return r, v
 		}
 	}
-	return best(n.greedy, m, query), append(slices.Clone(values), strings.Join(path, "/"))
+	return n.findGreedy(m, query, path, values)
+}
+
+// findGreedy tries the greedy labels, those with more segments after the label first.
+func (n *node) findGreedy(m *wire.Message, query url.Values, path, values []string) (*route, []string) {
+	for i := 0; i < len(n.greedy); {
+		suffix := n.greedy[i].suffix
+		j := i
+		for j < len(n.greedy) && slices.Equal(n.greedy[j].suffix, suffix) {
+			j++
+		}
+		if head := len(path) - len(suffix); head > 0 && slices.Equal(path[head:], suffix) {
+			if r := best(n.greedy[i:j], m, query); r != nil {
+				return r, append(slices.Clone(values), strings.Join(path[:head], "/"))
+			}
+		}
+		i = j
+	}
+	return nil, nil
 }
 
 // best is the most demanding route whose demands are met.
@@ -181,5 +206,8 @@ func (r *route) met(h http.Header, query url.Values) (n int, ok bool) {
 		}
 		n++
 	}
-	return n + 1000, true
+	if r.op.Deprecated {
+		return 2*n + 1999, true // an operation that replaces another one on its path wins
+	}
+	return 2*n + 2000, true
 }
