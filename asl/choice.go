@@ -335,7 +335,29 @@ func (p place) test(others []string) condition {
 		return &testCondition{variable: variable, test: op.test, operand: f.scalar}
 	}
 	op := operators[strings.TrimSuffix(f.name, "Path")]
-	return &testCondition{variable: variable, test: op.test, path: f.operandPath()}
+	test := &testCondition{variable: variable, test: op.test, path: f.operandPath()}
+	if op.kind == '0' {
+		test.test = func(v, operand value.Value) bool { return op.test(v, asNumber(operand)) }
+	}
+	return test
+}
+
+// asNumber is how AWS reads what the path of a numeric operator leads to: a string as the number in it, true as 1, and
+// anything else as 0. Only Variable is held to be a number.
+func asNumber(v value.Value) value.Value {
+	switch v := v.(type) {
+	case value.Number:
+		return v
+	case bool:
+		if v {
+			return value.Int(1)
+		}
+	case string:
+		if n, err := value.Parse([]byte(strings.TrimSpace(v))); err == nil && kindOf(n) == '0' {
+			return n
+		}
+	}
+	return value.Int(0)
 }
 
 // operatorNames are the operators in AWS's documentation's order.

@@ -268,3 +268,37 @@ func TestRecordedRefusals(t *testing.T) {
 	}
 	t.Logf("%d refusals compared", compared)
 }
+
+// TestRecordedChoices runs the recorded comparisons: one machine and one input each, in the order of the answers.
+func TestRecordedChoices(t *testing.T) {
+	compared := 0
+	for _, file := range recordedCases(t) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c recordedCase
+		var answers []struct{ Input, Output json.RawMessage }
+		if err := json.Unmarshal(text, &c); err != nil || json.Unmarshal(c.Expected["cases"], &answers) != nil {
+			continue
+		}
+		var d *asl.Definition
+		n := 0
+		for _, s := range c.Steps {
+			var args struct{ Definition, Input string }
+			_ = json.Unmarshal(s.Args, &args)
+			switch s.Action {
+			case "CreateStateMachine":
+				d = compileOK(t, args.Definition)
+			case "StartExecution":
+				output, err, _ := run(d, value.TextString(args.Input))
+				if want, _ := value.Parse(answers[n].Output); err != nil || !value.Equal(want, output.Value()) {
+					t.Errorf("%s: %s in %s: recorded %s, got %v %v", filepath.Base(file), args.Input, d.Source[:200], answers[n].Output, output, err)
+				}
+				n++
+			}
+		}
+		compared += n
+	}
+	t.Logf("%d choices compared", compared)
+}

@@ -2,6 +2,7 @@ package asl
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/newel-run/newel/asl/jsonpath"
 	"github.com/newel-run/newel/asl/value"
@@ -65,6 +66,9 @@ type secondsField struct {
 	path   *jsonpath.Path
 }
 
+// belowLeast says what a number below 0 or 1 is, in the words that AWS has for other fields.
+var belowLeast = map[int64]string{0: "negative", 1: "less than 1"}
+
 // get is the number; the path must lead to a whole number that is not below least.
 func (f *secondsField) get(env *Env, least int64) (int64, error) {
 	if f.path == nil {
@@ -76,7 +80,10 @@ func (f *secondsField) get(env *Env, least int64) (int64, error) {
 	}
 	number, isNumber := doc.Value().(value.Number)
 	n, isInteger := number.Int64()
-	if !isNumber || !isInteger || n < least {
+	if isInteger && isNumber && n < least {
+		return 0, runtimeError("%s cannot be %s.", strings.TrimSuffix(f.name, "Path"), belowLeast[least])
+	}
+	if !isNumber || !isInteger {
 		return 0, runtimeError(`The %s field refers to value "%s" which is not a valid integer: %s`, f.name, plainText(doc.Value()), f.path)
 	}
 	return n, nil

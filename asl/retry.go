@@ -12,7 +12,6 @@ const (
 	ErrorHeartbeatTimeout = "States.HeartbeatTimeout"
 	ErrorRuntime          = "States.Runtime"
 	ErrorReferencePath    = "States.ReferencePathConflict"
-	ErrorIntrinsic        = "States.IntrinsicFailure"
 )
 
 // Matches says whether the retrier is for an error. States.Runtime is never retried nor caught. A missed heartbeat is

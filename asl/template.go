@@ -63,20 +63,24 @@ func isNull(d *value.Doc) bool {
 // argument looks up a path among the arguments of an intrinsic function.
 func (e *Env) argument(p *jsonpath.Path) (value.Value, error) {
 	doc, err := e.find(p)
+	if miss, ok := err.(*jsonpath.NotFound); ok && miss.WrongType {
+		return nil, runtimeError("%s", miss.Reason)
+	}
 	if err != nil {
 		return nil, runtimeError("The JsonPath argument for the field '%s' could not be found in the input '%s'", p, e.Input)
 	}
 	return doc.Value(), nil
 }
 
-// intrinsicError names an error of a function: an argument that is not there ends the execution like any other path
-// that leads nowhere, everything else can be caught.
+// intrinsicError names an error of a function. AWS reports States.Runtime for all of them, which nothing catches; the
+// States.IntrinsicFailure of its documentation has not been seen.
 func intrinsicError(err error) *Error {
 	failure := err.(*intrinsic.Failure)
+	reason := failure.Reason.Error()
 	if missing, ok := failure.Reason.(*Error); ok {
-		return runtimeError("The function '%s' had the following error: %s", failure.Call, missing.Cause)
+		reason = missing.Cause
 	}
-	return &Error{Name: ErrorIntrinsic, Cause: failure.Error()}
+	return runtimeError("The function '%s' had the following error: %s", failure.Call, reason)
 }
 
 // text is the expression's value, which must be a string.

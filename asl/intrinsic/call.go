@@ -5,6 +5,7 @@
 package intrinsic
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -95,7 +96,11 @@ func (c *Call) eval(env Env) (value.Value, error) {
 		}
 	}
 	v, err := c.function.apply(env, args)
-	if err != nil {
+	var bad templateError
+	switch {
+	case errors.As(err, &bad):
+		return nil, fmt.Errorf("Invalid template in %s: %w", c.name, err) //nolint:staticcheck // AWS's wording
+	case err != nil:
 		return nil, fmt.Errorf("Invalid arguments in %s: %w", c.name, err) //nolint:staticcheck // AWS's wording
 	}
 	return v, nil

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"math"
 	"math/big"
 	"strings"
 	"unicode/utf8"
@@ -60,18 +61,45 @@ func stringArg(args []value.Value, i int) (string, error) {
 	return s, nil
 }
 
-// integerArg is a number rounded half up (-1.5 becomes -1).
-func integerArg(args []value.Value, i int) (int64, error) {
+func numberArg(args []value.Value, i int) (value.Number, error) {
 	number, ok := args[i].(value.Number)
 	if !ok {
-		return 0, fmt.Errorf("argument %d must be a number", i+1)
+		return "", fmt.Errorf("argument %d must be a number", i+1)
+	}
+	return number, nil
+}
+
+// integerArg is a number without its fraction: all functions but MathAdd cut it off, whatever AWS's documentation says
+// about rounding.
+func integerArg(args []value.Value, i int) (int64, error) {
+	number, err := numberArg(args, i)
+	if err != nil {
+		return 0, err
 	}
 	if n, ok := number.Int64(); ok {
 		return n, nil
 	}
-	f := number.Float64()
-	if f != f || f > 1<<53 || f < -1<<53 {
+	f := math.Trunc(number.Float64())
+	if math.Abs(f) > 1<<53 {
 		return 0, fmt.Errorf("argument %d is out of range", i+1)
+	}
+	return int64(f), nil
+}
+
+// roundedArg is a number rounded half up (-1.5 becomes -1).
+func roundedArg(args []value.Value, i int) (int64, error) {
+	number, err := numberArg(args, i)
+	if err != nil {
+		return 0, err
+	}
+	if n, ok := number.Int64(); ok {
+		return n, nil
+	}
+	if math.Abs(number.Float64()) > 1<<53 {
+		return 0, fmt.Errorf("argument %d is out of range", i+1)
+	}
+	if number.Float64() == 0 {
+		return 0, nil // too small to be worth a fraction of millions of digits
 	}
 	r, _ := new(big.Rat).SetString(string(number))
 	r.Add(r, big.NewRat(1, 2))
@@ -114,9 +142,9 @@ func format(_ Env, args []value.Value) (value.Value, error) {
 			b.WriteByte(text[0])
 			text = text[1:]
 		case c == '}':
-			return nil, errors.New("matching '{' not found for '}'.")
+			return nil, templateError("matching '{' not found for '}'.")
 		case !strings.HasPrefix(text, "}"):
-			return nil, errors.New("matching '}' not found for '{'.")
+			return nil, templateError("matching '}' not found for '{'.")
 		case len(rest) == 0:
 			return nil, errCount
 		default:
@@ -132,28 +160,12 @@ func format(_ Env, args []value.Value) (value.Value, error) {
 	return b.String(), nil
 }
 
-var errCount = errors.New("number of arguments do not match the occurrences of {}.")
+// templateError is what is wrong with the first argument of States.Format.
+type templateError string
 
-// javaText writes a value as Java prints it: strings bare, objects {name=value, ...}, arrays [value, ...].
-func javaText(v value.Value) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case value.Array:
-		texts := make([]string, len(v))
-		for i, e := range v {
-			texts[i] = javaText(e)
-		}
-		return "[" + strings.Join(texts, ", ") + "]"
-	case *value.Object:
-		var texts []string
-		for name, e := range v.All() {
-			texts = append(texts, name+"="+javaText(e))
-		}
-		return "{" + strings.Join(texts, ", ") + "}"
-	}
-	return string(value.Append(nil, v))
-}
+func (e templateError) Error() string { return string(e) }
+
+var errCount = errors.New("number of arguments do not match the occurrences of {}.")
 
 // stringToJSON parses a text; one of white space only is null.
 func stringToJSON(_ Env, args []value.Value) (value.Value, error) {
@@ -247,6 +259,9 @@ func arrayGetItem(_ Env, args []value.Value) (value.Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(a) == 0 {
+		return nil, nil // AWS's answer for any index
+	}
 	if i < 0 || i >= int64(len(a)) {
 		return nil, fmt.Errorf("index %d is outside of an array of %d elements", i, len(a))
 	}
@@ -260,13 +275,16 @@ func arrayLength(_ Env, args []value.Value) (value.Value, error) {
 
 func arrayUnique(_ Env, args []value.Value) (value.Value, error) {
 	a, err := arrayArg(args, 0)
+	if err != nil {
+		return nil, err
+	}
 	unique := value.Array{}
 	for _, e := range a {
 		if indexOf(unique, e) < 0 {
 			unique = append(unique, e)
 		}
 	}
-	return unique, err
+	return inHashOrder(unique), nil
 }
 
 func base64Encode(_ Env, args []value.Value) (value.Value, error) {
@@ -274,15 +292,19 @@ func base64Encode(_ Env, args []value.Value) (value.Value, error) {
 	return base64.StdEncoding.EncodeToString([]byte(s)), err
 }
 
+// base64Decode reads MIME's Base64: characters outside of the alphabet are passed over, and padding may be missing.
 func base64Decode(_ Env, args []value.Value) (value.Value, error) {
 	s, err := shortText(args, 0)
 	if err != nil {
 		return nil, err
 	}
-	b, err := base64.StdEncoding.DecodeString(s)
-	if err != nil {
-		b, err = base64.RawStdEncoding.DecodeString(s)
-	}
+	s = strings.Map(func(r rune) rune {
+		if r == '+' || r == '/' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' {
+			return r
+		}
+		return -1
+	}, s)
+	b, err := base64.RawStdEncoding.DecodeString(s)
 	if err != nil {
 		return nil, errors.New("the text is not Base64")
 	}
@@ -310,12 +332,9 @@ func hashOf(_ Env, args []value.Value) (value.Value, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// hashText is the text to hash: a string as it is, any other value as JSON.
+// hashText is the text to hash; what is no string is written as Java prints it.
 func hashText(args []value.Value) (string, error) {
-	if _, ok := args[0].(string); !ok {
-		args = []value.Value{string(value.Append(nil, args[0]))}
-	}
-	return shortText(args, 0)
+	return shortText([]value.Value{javaText(args[0])}, 0)
 }
 
 func jsonMerge(_ Env, args []value.Value) (value.Value, error) {
@@ -338,11 +357,11 @@ func jsonMerge(_ Env, args []value.Value) (value.Value, error) {
 }
 
 func mathAdd(_ Env, args []value.Value) (value.Value, error) {
-	a, err := integerArg(args, 0)
+	a, err := roundedArg(args, 0)
 	if err != nil {
 		return nil, err
 	}
-	b, err := integerArg(args, 1)
+	b, err := roundedArg(args, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -111,13 +111,16 @@ func written(steps []step) string {
 // NotFound says that a definite path leads to nothing. Reason is Jayway's message, for example
 // "No results for path: $['x']".
 type NotFound struct {
-	Path   string
-	Reason string
+	Path      string
+	Reason    string
+	WrongType bool // an index or filter met something else than an array; AWS shows the reason of these in more places
 }
 
 func (e *NotFound) Error() string { return "Invalid path '" + e.Path + "' : " + e.Reason }
 
-func (p *Path) notFound(reason string) error { return &NotFound{p.text, reason} }
+func (p *Path) notFound(reason string) error {
+	return &NotFound{p.text, reason, strings.HasPrefix(reason, "Filter: ")}
+}
 
 // Find follows the path through a document. A plain path is followed in the text, so that a document that nobody has
 // decoded stays so; the result shares its memory.
