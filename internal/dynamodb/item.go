@@ -196,7 +196,7 @@ func (t *txn) sweep(tb *table) error {
 	if tb.TTL == "" {
 		return nil
 	}
-	var keys [][]byte
+	keys := make([][]byte, 0, sweepBatch)
 	from := expiryOf(tb.Number).U64(uint64(t.Now.Add(-longExpired).Unix() + 1))
 	for _, key := range t.Scan(from, expiryOf(tb.Number).U64(uint64(t.Now.Unix()+1)), false) {
 		keys = append(keys, bytes.Clone(key))

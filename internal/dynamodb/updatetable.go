@@ -40,6 +40,9 @@ func (in *updateTableInput) check() error {
 		return err
 	}
 	var c constraints
+	for i := range in.AttributeDefinitions {
+		c.enum(&in.AttributeDefinitions[i].AttributeType, fmt.Sprintf("attributeDefinitions.%d.member.attributeType", i+1), "B", "N", "S")
+	}
 	c.enum(in.BillingMode, "billingMode", "PROVISIONED", "PAY_PER_REQUEST")
 	constrainThroughput(&c, in.ProvisionedThroughput, "provisionedThroughput")
 	for i, u := range in.GlobalSecondaryIndexUpdates {
@@ -173,7 +176,28 @@ func (t *txn) changeBilling(tb *table, in *updateTableInput) error {
 			"Current WriteCapacityUnits provisioned for the table: %d. Requested WriteCapacityUnits: %d. "+
 			"Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.", b.Read, read, b.Write, write))
 	}
+	if b.OnDemand {
+		if err := in.throughputForAll(tb); err != nil {
+			return err
+		}
+	}
 	b.OnDemand, b.Read, b.Write, b.Changed = false, read, write, t.Now
+	return nil
+}
+
+// throughputForAll: a table that becomes provisioned needs the throughput of its global indexes too.
+func (in *updateTableInput) throughputForAll(tb *table) error {
+	given := map[string]bool{}
+	for _, u := range in.GlobalSecondaryIndexUpdates {
+		if u.Update != nil {
+			given[*u.Update.IndexName] = true
+		}
+	}
+	for i := range tb.Indexes {
+		if ix := &tb.Indexes[i]; !ix.Local && !given[ix.Name] {
+			return attr.Invalid(invalidPrefix + "ProvisionedThroughput must be specified for index: " + ix.Name)
+		}
+	}
 	return nil
 }
 
@@ -219,7 +243,7 @@ func (t *txn) createIndex(tb *table, in *updateTableInput, ix *indexInput) error
 			tb.Attributes = append(tb.Attributes, d)
 		}
 	}
-	if err := checkKeySchema(ix.KeySchema, in.AttributeDefinitions); err != nil {
+	if err := checkKeySchema(ix.KeySchema, tb.Attributes); err != nil {
 		return err
 	}
 	if err := checkIndexThroughput(ix, tb.Billing.OnDemand); err != nil {
