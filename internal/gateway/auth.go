@@ -97,6 +97,9 @@ func (a *authenticator) verify(r *http.Request, body []byte, s signature, id *id
 		return &aws.Error{Code: "MissingAuthenticationTokenException", Message: "Missing Authentication Token", Status: http.StatusForbidden, QueryCode: "MissingAuthenticationToken"}
 	}
 	k, ok := a.keys[s.accessKey]
+	if !ok && a.cfg.Secret != nil {
+		k.secret, k.account, k.principal, ok = a.cfg.Secret(s.accessKey, sessionToken(r))
+	}
 	if !ok {
 		return &aws.Error{Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid.", Status: http.StatusForbidden, QueryCode: "InvalidClientTokenId"}
 	}

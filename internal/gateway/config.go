@@ -35,6 +35,10 @@ type Config struct {
 	// ARN of its principal; ok false falls back to the key itself. It is asked for keys that STS or IAM gave out.
 	Identify func(accessKey, sessionToken string) (account, principal string, ok bool)
 
+	// Secret finds the secret of an access key that is not in Credentials: one that STS or IAM gave out here. It is asked
+	// only if there is a file of credentials.
+	Secret func(accessKey, sessionToken string) (secret, account, principal string, ok bool)
+
 	BodyBytesMax   int64         // default 256 MiB
 	HeaderBytesMax int           // default 64 KiB
 	HeaderTimeout  time.Duration // for the header of a request to arrive; default 10 s

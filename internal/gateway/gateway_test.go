@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -151,6 +152,21 @@ func TestInternalFailure(t *testing.T) {
 	got := send(t, "POST", addr, "/", "{}", target())
 	if got.status != 500 || strings.Contains(got.body, "secret") || !strings.Contains(got.body, "InternalFailure") || !strings.Contains(got.body, got.header.Get("X-Amzn-Requestid")) {
 		t.Errorf("%d %s", got.status, got.body)
+	}
+}
+
+func TestPanic(t *testing.T) {
+	var log bytes.Buffer
+	addr := serve(t, Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, aws.CallerFunc(func(context.Context, *aws.Request) (*aws.Output, error) { panic("bug 17") }))
+	if got := send(t, "POST", addr, "/", "{}", target()); got.status != 500 || !strings.Contains(got.body, "InternalFailure") || !strings.Contains(log.String(), "bug 17") {
+		t.Errorf("%d %s, log %s", got.status, got.body, log.String())
+	}
+}
+
+func TestHeaderLimit(t *testing.T) {
+	addr := serve(t, Config{HeaderBytesMax: 4096}, &recorder{output: &aws.Output{}})
+	if got := send(t, "POST", addr, "/", "{}", target("X-Long", strings.Repeat("a", 20000))); got.status != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("%d", got.status)
 	}
 }
 

@@ -2,7 +2,14 @@ package gateway
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
+	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -143,6 +150,71 @@ func TestCredentialsFile(t *testing.T) {
 	}
 	if _, err := New(Config{Credentials: filepath.Join(t.TempDir(), "none")}, &recorder{}); err == nil {
 		t.Error("a missing file was taken")
+	}
+}
+
+// The keys that STS gave out are known to a hook.
+func TestSecretHook(t *testing.T) {
+	c := &recorder{output: &aws.Output{}}
+	addr := serve(t, Config{Credentials: credentialsFile(t, oneKey), Secret: func(key, token string) (secret, account, principal string, ok bool) {
+		return "s", "777788889999", "arn:session", key == "ASIA1" && token == "t"
+	}}, c)
+	for token, ok := range map[string]bool{"t": true, "other": false} {
+		cl := &client.Client{Endpoint: "http://" + addr, Credentials: sigv4.Credentials{AccessKey: "ASIA1", Secret: "s", SessionToken: token}}
+		_, err := cl.Call(context.Background(), &aws.Request{Service: "states", Operation: "ListStateMachines"})
+		if (err == nil) != ok || ok && (c.last.Account != "777788889999" || c.last.Principal != "arn:session") {
+			t.Errorf("token %s: %v, %+v", token, err, c.last)
+		}
+	}
+}
+
+// certificate makes a self-signed certificate for 127.0.0.1.
+func certificate(t *testing.T) (certFile, keyFile string, pool *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: private}} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool = x509.NewCertPool()
+	pool.AddCert(cert)
+	return certFile, keyFile, pool
+}
+
+func TestTLS(t *testing.T) {
+	cert, key, pool := certificate(t)
+	c := &recorder{output: &aws.Output{Value: map[string]string{"name": strings.Repeat("x", 20000)}}}
+	addr := serve(t, Config{Credentials: credentialsFile(t, oneKey), CertFile: cert, KeyFile: key}, c)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
+	defer transport.CloseIdleConnections()
+	cl := &client.Client{Endpoint: "https://" + addr, Credentials: sigv4.Credentials{AccessKey: "AKIDONE", Secret: "sec=ret/1"}, HTTP: &http.Client{Transport: transport}}
+	for range 2 {
+		out, err := cl.Call(context.Background(), &aws.Request{Service: "states", Operation: "DescribeStateMachine", Input: []byte(describe)})
+		if err != nil || len(out.Value.(json.RawMessage)) < 20000 {
+			t.Errorf("%v", err)
+		}
+	}
+	if _, err := New(Config{CertFile: cert}, c); err == nil {
+		t.Error("a certificate without a key was taken")
 	}
 }
 

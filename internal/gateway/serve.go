@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 
 	"github.com/newel-run/newel/internal/aws"
@@ -51,7 +52,7 @@ func (g *Gateway) serveAPI(w http.ResponseWriter, r *http.Request, id string) {
 }
 
 func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, call *wire.Call, req *aws.Request) {
-	out, err := g.caller.Call(r.Context(), req)
+	out, err := g.call(r.Context(), req)
 	if err != nil {
 		g.writeError(w, r, call, err)
 		return
@@ -65,6 +66,16 @@ func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, call *wire.Call
 		return
 	}
 	write(w, r, answer)
+}
+
+// call keeps a bug in a service from taking the connection, and the reason with it.
+func (g *Gateway) call(ctx context.Context, req *aws.Request) (out *aws.Output, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return g.caller.Call(ctx, req)
 }
 
 // writeError writes an error answer; what is not an *aws.Error is our fault and is logged, not shown.
