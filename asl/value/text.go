@@ -117,19 +117,27 @@ func findField(text []byte, name string) (start, end int, ok bool) {
 		return 0, 0, false
 	}
 	for {
-		nameEnd := stringEnd(text, i)
+		nameStart, nameEnd := i, stringEnd(text, i)
 		here := sameString(text[i+1:nameEnd-1], name)
 		i = skipSpace(text, nameEnd) // the colon
 		i = skipSpace(text, i+1)     // the value
 		after := valueEnd(text, i)
 		if here {
 			start, end, ok = i, after, true
+			if !mayRepeat(text[after:], text[nameStart:nameEnd]) {
+				return start, end, ok
+			}
 		}
 		if i = skipSpace(text, after); text[i] == '}' {
 			return start, end, ok
 		}
 		i = skipSpace(text, i+1)
 	}
+}
+
+// mayRepeat says whether a quoted name can be found again in the rest of a text, as it is or with escapes.
+func mayRepeat(rest, quoted []byte) bool {
+	return bytes.IndexByte(rest, '\\') >= 0 || bytes.Contains(rest, quoted)
 }
 
 // sameString compares the inside of a JSON string with a decoded one.
