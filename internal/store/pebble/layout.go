@@ -22,8 +22,8 @@ type layout struct {
 // layoutKey lies under the prefix of no partition.
 var layoutKey = append([]byte{0xff, 0xff}, store.K(store.TableMeta, "layout")...)
 
-// settle reads the layout of a store, or writes it into one that has none.
-func settle(db *pebble.DB, partitions int) (layout, error) {
+// ensureLayout reads the layout of a store, or writes it into one that has none.
+func ensureLayout(db *pebble.DB, partitions int) (layout, error) {
 	value, closer, err := db.Get(layoutKey)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return create(db, layout{Format: formatNewest, Partitions: partitions})

@@ -147,7 +147,7 @@ func (s *Store) open(dir string, lock *pebble.Lock, o Options) error {
 		return openError(dir, s.guard.lastRead(), err)
 	}
 	s.db = db
-	layout, err := settle(db, o.Partitions)
+	layout, err := ensureLayout(db, o.Partitions)
 	if err != nil {
 		return readError(err)
 	}

@@ -58,7 +58,7 @@ func (s *Store) Update(ctx context.Context, p store.Partition, fn func(store.Tx)
 		return err
 	}
 	own, last, err := s.transact(ctx, part, fn)
-	if failed := s.settle(own, last); failed != nil {
+	if failed := s.await(own, last); failed != nil {
 		return failed
 	}
 	return err
@@ -87,8 +87,8 @@ func (s *Store) transact(ctx context.Context, part *partition, fn func(store.Tx)
 	return own, nil, nil
 }
 
-// settle waits until a transaction's own commit is durable, or else the last one that it could have read.
-func (s *Store) settle(own, last *commit) error {
+// await waits until a transaction's own commit is durable, or else the last one that it could have read.
+func (s *Store) await(own, last *commit) error {
 	if own != nil {
 		if err := own.batch.SyncWait(); err != nil {
 			s.failure.fail(fmt.Errorf("sync the log: %w", err))
@@ -115,7 +115,7 @@ func (s *Store) View(ctx context.Context, p store.Partition, fn func(store.Reade
 	last := part.last.Load()
 	r := &reader{source: snapshot, part: part}
 	err := fn(r)
-	if failed := s.settle(nil, last); failed != nil {
+	if failed := s.await(nil, last); failed != nil {
 		return failed
 	}
 	if err == nil {
