@@ -172,48 +172,57 @@ func page[T any](list []T, name func(T) string, limit *int, token string) ([]T, 
 	return list, base64.URLEncoding.EncodeToString([]byte(name(list[n-1]))), nil
 }
 
-func (l *logs) describeGroups(ctx context.Context, c *service.Context) (*aws.Output, error) {
-	var in struct {
-		Prefix      string   `json:"logGroupNamePrefix"`
-		Pattern     string   `json:"logGroupNamePattern"`
-		Class       string   `json:"logGroupClass"`
-		Identifiers []string `json:"logGroupIdentifiers"`
-		Limit       *int     `json:"limit"`
-		NextToken   string   `json:"nextToken"`
+// groupQuery is a DescribeLogGroups request.
+type groupQuery struct {
+	Prefix      string   `json:"logGroupNamePrefix"`
+	Pattern     string   `json:"logGroupNamePattern"`
+	Class       string   `json:"logGroupClass"`
+	Identifiers []string `json:"logGroupIdentifiers"`
+	Limit       *int     `json:"limit"`
+	NextToken   string   `json:"nextToken"`
+}
+
+func (q *groupQuery) wants(name string, g *group) bool {
+	named := slices.ContainsFunc(q.Identifiers, func(id string) bool { return nameOf(id) == name })
+	return strings.HasPrefix(name, q.Prefix) && strings.Contains(strings.ToLower(name), strings.ToLower(q.Pattern)) &&
+		(q.Class == "" || q.Class == g.Class) && (len(q.Identifiers) == 0 || named)
+}
+
+// collect appends the wanted groups of one partition.
+func (q *groupQuery) collect(rd store.Reader, account, region string, list []describedGroup) ([]describedGroup, error) {
+	prefix := append(store.K(store.TableLogs), rowGroup).Str(account).Str(region)
+	for k, v := range rd.Scan(prefix, prefix.End(), false) {
+		name, _, ok := store.CutStr(k[len(prefix):])
+		g, err := decodeGroup(v)
+		if err != nil || !ok {
+			return nil, errCorrupt
+		}
+		if !q.wants(name, g) {
+			continue
+		}
+		a := address{account, region, name}
+		count, err := a.counters(rd)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, describedGroup{name, g.Created, g.Retention, 0, a.arn() + ":*", count.bytes, g.KmsKeyID, g.Class, a.arn()})
 	}
+	return list, nil
+}
+
+func (l *logs) describeGroups(ctx context.Context, c *service.Context) (*aws.Output, error) {
+	var in groupQuery
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
 	}
 	if in.Prefix != "" && in.Pattern != "" {
 		return nil, invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
 	}
-	names := map[string]bool{}
-	for _, id := range in.Identifiers {
-		names[nameOf(id)] = true
-	}
 	var all []describedGroup
-	prefix := append(store.K(store.TableLogs), rowGroup).Str(c.Account).Str(c.Region)
 	for p := range l.env.Store.Partitions() {
-		err := l.env.Store.View(ctx, store.Partition(p), func(rd store.Reader) error {
-			for k, v := range rd.Scan(prefix, prefix.End(), false) {
-				name, _, ok := store.CutStr(k[len(prefix):])
-				g, err := decodeGroup(v)
-				if err != nil || !ok {
-					return errCorrupt
-				}
-				wanted := strings.HasPrefix(name, in.Prefix) && (in.Class == "" || in.Class == g.Class) &&
-					strings.Contains(strings.ToLower(name), strings.ToLower(in.Pattern)) && (len(names) == 0 || names[name])
-				if !wanted {
-					continue
-				}
-				a := address{c.Account, c.Region, name}
-				count, err := a.counters(rd)
-				if err != nil {
-					return err
-				}
-				all = append(all, describedGroup{name, g.Created, g.Retention, 0, a.arn() + ":*", count.bytes, g.KmsKeyID, g.Class, a.arn()})
-			}
-			return nil
+		err := l.env.Store.View(ctx, store.Partition(p), func(rd store.Reader) (err error) {
+			all, err = in.collect(rd, c.Account, c.Region, all)
+			return err
 		})
 		if err != nil {
 			return nil, service.Wire(err)
