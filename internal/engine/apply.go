@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/newel-run/newel/asl/value"
 	"github.com/newel-run/newel/internal/store"
 	"github.com/newel-run/newel/machine"
 )
@@ -19,6 +18,7 @@ type StartInput struct {
 	VersionARN string
 	AliasARN   string
 	Trace      string
+	Token      string // identifies an internal delivery: the same one again is answered as before
 }
 
 // StartExecution begins an execution and returns its start time once it is durable. A start that repeats the name and
@@ -32,11 +32,11 @@ func (e *Engine) StartExecution(ctx context.Context, in StartInput) (time.Time, 
 	x := e.partitionOf(in.ARN).acquire(in.ARN)
 	if x.meta != nil { // in memory: it exists
 		defer x.release(false)
-		return e.repeated(ctx, x, in.Input)
+		return e.repeated(ctx, x, &in)
 	}
 	now := e.now()
 	x.meta = &Meta{Definition: in.Definition, MachineARN: in.MachineARN, Name: in.Name, Start: e.cfg.Clock.Now().UnixMicro(),
-		VersionARN: in.VersionARN, AliasARN: in.AliasARN, Trace: in.Trace}
+		VersionARN: in.VersionARN, AliasARN: in.AliasARN, Trace: in.Trace, Token: in.Token}
 	x.def = def
 	x.pieces = map[machine.Key]machine.Piece{{Kind: machine.KindRoot}: nil}
 	c := commit{x: x, event: machine.Event{Kind: machine.Started, Now: now, Start: &in.Start}, starting: true}
@@ -45,7 +45,7 @@ func (e *Engine) StartExecution(ctx context.Context, in StartInput) (time.Time, 
 			x.meta = nil
 			if err = e.load(ctx, x); err == nil {
 				defer x.release(false)
-				return e.repeated(ctx, x, in.Input)
+				return e.repeated(ctx, x, &in)
 			}
 		}
 		x.release(true)
@@ -56,12 +56,14 @@ func (e *Engine) StartExecution(ctx context.Context, in StartInput) (time.Time, 
 }
 
 // repeated answers a start whose name is taken.
-func (e *Engine) repeated(ctx context.Context, x *execution, input *value.Doc) (time.Time, error) {
+func (e *Engine) repeated(ctx context.Context, x *execution, in *StartInput) (time.Time, error) {
 	root, err := x.root()
 	if err != nil {
 		return time.Time{}, err
 	}
-	if root.Status() == machine.Running && bytes.Equal(root.Input(e.lookup(ctx, x)).Bytes(), input.Bytes()) {
+	same := in.Token != "" && x.meta.Token == in.Token ||
+		root.Status() == machine.Running && bytes.Equal(root.Input(e.lookup(ctx, x)).Bytes(), in.Input.Bytes())
+	if same {
 		return time.UnixMilli(x.meta.StartMs()).UTC(), nil
 	}
 	return time.Time{}, ErrExists

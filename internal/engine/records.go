@@ -23,6 +23,7 @@ type Meta struct {
 	VersionARN string `json:"v,omitempty"` // if started through a version or an alias
 	AliasARN   string `json:"a,omitempty"`
 	Trace      string `json:"t,omitempty"` // traceHeader
+	Token      string `json:"k,omitempty"` // delivery that started it, if it was an internal one
 }
 
 // StartMs is when the execution began, in epoch milliseconds.

@@ -5,9 +5,11 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/newel-run/newel/asl/value"
@@ -38,7 +40,7 @@ func (s *Service) startExecution(ctx context.Context, c *service.Context) (any, 
 		return nil, err
 	}
 	if in.Name == "" {
-		in.Name = newUUID()
+		in.Name = nameFor(c.Token)
 	} else if err := checkName(in.Name); err != nil {
 		return nil, err
 	}
@@ -66,6 +68,9 @@ func (s *Service) startExecution(ctx context.Context, c *service.Context) (any, 
 		Region: n.Region, Input: input,
 	}}
 	rand.Read(start.Seed[:])
+	if c.Token.Seq != 0 {
+		start.Token = fmt.Sprintf("%s/%d", c.Token.Source, c.Token.Seq)
+	}
 	at, err := s.engine.StartExecution(ctx, start)
 	if errors.Is(err, engine.ErrExists) {
 		return nil, aws.Errorf("ExecutionAlreadyExists", "Execution Already Exists: '%s'", start.ARN)
@@ -74,6 +79,15 @@ func (s *Service) startExecution(ctx context.Context, c *service.Context) (any, 
 		return nil, err
 	}
 	return started(start.ARN, at), nil
+}
+
+// nameFor makes the name of an execution that was given none: an internal delivery that is repeated gets the same one.
+func nameFor(t aws.Token) string {
+	if t.Seq == 0 {
+		return newUUID()
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d", t.Source, t.Seq))
+	return formatUUID([16]byte(sum[:16]))
 }
 
 // startSyncExecution answers for STANDARD machines; EXPRESS ones cannot be run yet.

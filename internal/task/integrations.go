@@ -28,12 +28,13 @@ type row struct {
 
 // optimised is the table of optimised integrations.
 var optimised = map[string]*row{
-	"lambda:invoke":       {service: "lambda", operation: "Invoke", prefix: "Lambda", sdk: "AWSLambda", tokens: true, payload: true},
-	"sqs:sendMessage":     {service: "sqs", operation: "SendMessage", prefix: "SQS", sdk: "AmazonSQS", tokens: true},
-	"dynamodb:getItem":    {service: "dynamodb", operation: "GetItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2", attributes: []string{"Key"}},
-	"dynamodb:putItem":    {service: "dynamodb", operation: "PutItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2", attributes: []string{"Item", "ExpressionAttributeValues"}},
-	"dynamodb:updateItem": {service: "dynamodb", operation: "UpdateItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2", attributes: []string{"Key", "ExpressionAttributeValues"}},
-	"dynamodb:deleteItem": {service: "dynamodb", operation: "DeleteItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2", attributes: []string{"Key", "ExpressionAttributeValues"}},
+	"lambda:invoke":         {service: "lambda", operation: "Invoke", prefix: "Lambda", sdk: "AWSLambda", tokens: true, payload: true},
+	"sqs:sendMessage":       {service: "sqs", operation: "SendMessage", prefix: "SQS", sdk: "AmazonSQS", tokens: true},
+	"states:startExecution": {service: "states", operation: "StartExecution", prefix: "StepFunctions", sdk: "AWSStepFunctions", tokens: true},
+	"dynamodb:getItem":      {service: "dynamodb", operation: "GetItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2", attributes: []string{"Key"}},
+	"dynamodb:putItem":      {service: "dynamodb", operation: "PutItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2", attributes: []string{"Item", "ExpressionAttributeValues"}},
+	"dynamodb:updateItem":   {service: "dynamodb", operation: "UpdateItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2", attributes: []string{"Key", "ExpressionAttributeValues"}},
+	"dynamodb:deleteItem":   {service: "dynamodb", operation: "DeleteItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2", attributes: []string{"Key", "ExpressionAttributeValues"}},
 }
 
 // general names the exception that stands for every error that a service's model does not declare, where it is not the
@@ -130,7 +131,7 @@ func (c *call) failure(err error) error {
 		return &Failure{c.row.prefix + ".SdkClientException", e.Message}
 	}
 	if c.row.sdkForm {
-		return &Failure{naming.ErrorName(c.model, e.Code), fmt.Sprintf("%s (Service: %s, Status Code: %d, Request ID: %s) (SDK Attempt Count: 1)",
+		return &Failure{naming.ErrorName(c.model, e.Code), fmt.Sprintf("%s (Service: %s, Status Code: %d, Request ID: %s)",
 			e.Message, c.row.sdk, e.HTTPStatus(), c.request.ID)}
 	}
 	return &Failure{c.row.prefix + "." + c.exception(e), fmt.Sprintf("%s (Service: %s; Status Code: %d; Error Code: %s; Request ID: %s; Proxy: null)",

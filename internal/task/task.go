@@ -160,7 +160,7 @@ func (c *call) result(out *aws.Output) (*value.Doc, error) {
 	var text []byte
 	if c.row.payload {
 		text = appendInvocation(nil, out)
-	} else if text, err = naming.ToPascal(c.operation.Output, naming.Optimized, naming.ISO8601, canonical, nil); err != nil {
+	} else if text, err = naming.ToPascal(c.operation.Output, naming.Optimized, naming.Millis, canonical, nil); err != nil {
 		return nil, err
 	}
 	if !c.row.bare {
