@@ -34,12 +34,17 @@ func (l *logs) createGroup(c *service.Context, tx store.Tx) (any, error) {
 	if in.DeletionProtectionEnabled {
 		return nil, unsupported("deletionProtectionEnabled")
 	}
-	a, _, err := l.find(c, tx)
-	if err == nil {
-		return nil, aws.Errorf("ResourceAlreadyExistsException", "The specified log group already exists")
-	}
-	if e, ok := err.(*aws.Error); !ok || e.Code != "ResourceNotFoundException" {
+	name, err := groupKey(c.Request)
+	if err != nil {
 		return nil, err
+	}
+	a := address{c.Account, c.Region, name}
+	there, err := tx.Get(a.key(rowGroup))
+	if err != nil {
+		return nil, err
+	}
+	if there != nil {
+		return nil, aws.Errorf("ResourceAlreadyExistsException", "The specified log group already exists")
 	}
 	return nil, set(tx, a.key(rowGroup), group{Version: recordVersion, Created: c.Now.UnixMilli(), KmsKeyID: in.KmsKeyID,
 		Class: in.LogGroupClass, Tags: in.Tags})
