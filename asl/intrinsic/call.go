@@ -103,8 +103,14 @@ func (c *Call) eval(env Env) (value.Value, error) {
 	case err != nil:
 		return nil, fmt.Errorf("Invalid arguments in %s: %w", c.name, err) //nolint:staticcheck // AWS's wording
 	}
+	if s, ok := v.(string); ok && len(s) > maxResult {
+		return nil, fmt.Errorf("Invalid arguments in %s: the result is longer than %d bytes", c.name, maxResult) //nolint:staticcheck // like the others
+	}
 	return v, nil
 }
+
+// maxResult bounds a text that a function makes; every level of JsonToString in JsonToString could double it.
+const maxResult = 4 << 20
 
 // maxNesting is AWS's bound of calls within calls.
 const maxNesting = 10

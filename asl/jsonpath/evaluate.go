@@ -10,7 +10,11 @@ type evaluation struct {
 	root    value.Value
 	results []value.Value
 	reason  string // the first miss on the definite part of the path
+	budget  *int   // steps that may still be taken, shared with the paths in filters
 }
+
+// maxVisits bounds the work of one evaluation: "$..*..*..*" of a deep document would not end in this century.
+const maxVisits = 1 << 20
 
 func (e *evaluation) miss(definite bool, reason func() string) {
 	if definite && e.reason == "" {
@@ -20,6 +24,9 @@ func (e *evaluation) miss(definite bool, reason func() string) {
 
 // run applies steps to v. definite says that all steps before these were; only there a miss has a reason.
 func (e *evaluation) run(steps []step, v value.Value, definite bool) {
+	if *e.budget--; *e.budget < 0 {
+		return
+	}
 	if len(steps) == 0 {
 		e.results = append(e.results, v)
 		return
@@ -133,12 +140,12 @@ func (e *evaluation) children(v value.Value, visit func(value.Value)) {
 func (e *evaluation) filtered(s *step, rest []step, v value.Value, definite bool) {
 	switch v := v.(type) {
 	case *value.Object:
-		if s.filter.accepts(v, e.root) {
+		if s.filter.accepts(e, v) {
 			e.run(rest, v, false)
 		}
 	case value.Array:
 		for _, element := range v {
-			if s.filter.accepts(element, e.root) {
+			if s.filter.accepts(e, element) {
 				e.run(rest, element, false)
 			}
 		}
@@ -155,6 +162,9 @@ func (e *evaluation) descend(steps []step, v value.Value) {
 	switch v.(type) {
 	case *value.Object, value.Array:
 	default:
+		return
+	}
+	if *e.budget--; *e.budget < 0 {
 		return
 	}
 	s := &steps[0]

@@ -10,7 +10,7 @@ import (
 
 // filter is a condition on an element.
 type filter interface {
-	accepts(element, root value.Value) bool
+	accepts(e *evaluation, element value.Value) bool
 }
 
 type (
@@ -29,37 +29,37 @@ type (
 	}
 )
 
-func (f orFilter) accepts(element, root value.Value) bool {
+func (f orFilter) accepts(e *evaluation, element value.Value) bool {
 	for _, g := range f {
-		if g.accepts(element, root) {
+		if g.accepts(e, element) {
 			return true
 		}
 	}
 	return false
 }
 
-func (f andFilter) accepts(element, root value.Value) bool {
+func (f andFilter) accepts(e *evaluation, element value.Value) bool {
 	for _, g := range f {
-		if !g.accepts(element, root) {
+		if !g.accepts(e, element) {
 			return false
 		}
 	}
 	return true
 }
 
-func (f notFilter) accepts(element, root value.Value) bool { return !f.f.accepts(element, root) }
+func (f notFilter) accepts(e *evaluation, element value.Value) bool { return !f.f.accepts(e, element) }
 
-func (f existsFilter) accepts(element, root value.Value) bool {
-	_, undefined := f.path.get(element, root).(missing)
+func (f existsFilter) accepts(e *evaluation, element value.Value) bool {
+	_, undefined := f.path.get(e, element).(missing)
 	return !undefined
 }
 
-func (f comparison) accepts(element, root value.Value) bool {
-	return f.compare(f.left.get(element, root), f.right.get(element, root))
+func (f comparison) accepts(e *evaluation, element value.Value) bool {
+	return f.compare(f.left.get(e, element), f.right.get(e, element))
 }
 
-func (f matching) accepts(element, root value.Value) bool {
-	s, ok := f.left.get(element, root).(string)
+func (f matching) accepts(e *evaluation, element value.Value) bool {
+	s, ok := f.left.get(e, element).(string)
 	return ok && f.pattern.MatchString(s)
 }
 
@@ -73,15 +73,15 @@ type operand struct {
 	fromRoot bool
 }
 
-func (o operand) get(element, root value.Value) value.Value {
+func (o operand) get(e *evaluation, element value.Value) value.Value {
 	if o.path == nil {
 		return o.literal
 	}
 	from := element
 	if o.fromRoot {
-		from = root
+		from = e.root
 	}
-	v, err := o.path.Get(from)
+	v, err := o.path.get(from, e.budget)
 	if err != nil {
 		return missing{}
 	}

@@ -153,12 +153,19 @@ func (p *Path) Find(doc *value.Doc) (*value.Doc, error) {
 
 // Get follows the path through a value.
 func (p *Path) Get(root value.Value) (value.Value, error) {
+	budget := maxVisits
+	return p.get(root, &budget)
+}
+
+func (p *Path) get(root value.Value, budget *int) (value.Value, error) {
 	if p.plain {
 		return p.follow(root)
 	}
-	e := evaluation{path: p, root: root}
+	e := evaluation{path: p, root: root, budget: budget}
 	e.run(p.steps, root, true)
 	switch {
+	case *budget < 0:
+		return nil, p.notFound("The path visits too many values")
 	case p.isFunction():
 		return p.call(e.results, e.reason)
 	case !p.definite:

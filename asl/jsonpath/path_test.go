@@ -116,6 +116,20 @@ func TestRoots(t *testing.T) {
 	}
 }
 
+// TestBudget: a path whose work explodes ends with an error.
+func TestBudget(t *testing.T) {
+	deep := value.TextString(strings.Repeat(`{"a":`, 900) + "1" + strings.Repeat("}", 900))
+	for _, text := range []string{"$..*..*..*..*", "$..[?(@..[?(@..*)])]", "$..[?($..[?($..*)])]"} {
+		p, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Get(deep.Value()); err == nil || !strings.Contains(err.Error(), "too many") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 // FuzzPath: a path that is accepted gives the same in text and in value, and never panics.
 func FuzzPath(f *testing.F) {
 	for _, s := range []string{"$", "$.a.b[0]", "$..a", "$.a[?(@.b > 1 && @.c =~ /x/i)]", "$['a','b']", "$.a[1:2]", "$$.x", "$v.x", "$.a.length()", "$..[?(@.a)].b"} {
