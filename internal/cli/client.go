@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -15,6 +13,7 @@ import (
 	"time"
 
 	"github.com/newel-run/newel/internal/aws"
+	awsclient "github.com/newel-run/newel/internal/aws/client"
 	"github.com/newel-run/newel/internal/aws/sigv4"
 	"github.com/newel-run/newel/internal/aws/wire"
 )
@@ -32,11 +31,11 @@ func (a *app) client() (*client, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, usage("endpoint %q: an http or https URL is needed", a.endpoint)
 	}
-	remote := &remote{endpoint: u, region: a.region, http: &http.Client{}, credentials: sigv4.Credentials{
+	caller := &awsclient.Client{Endpoint: strings.TrimSuffix(a.endpoint, "/"), Region: a.region, Credentials: sigv4.Credentials{
 		AccessKey: firstOf(a.getenv("AWS_ACCESS_KEY_ID"), "test"), Secret: firstOf(a.getenv("AWS_SECRET_ACCESS_KEY"), "test"),
 		SessionToken: a.getenv("AWS_SESSION_TOKEN"),
 	}}
-	return &client{caller: remote, region: a.region, at: a.endpoint}, nil
+	return &client{caller: caller, region: a.region, at: a.endpoint}, nil
 }
 
 // call makes one call; in and out are in the canonical form (API member names).
@@ -71,61 +70,6 @@ func (c *client) explain(err error) error {
 func is(err error, code string) bool {
 	var e *aws.Error
 	return errors.As(err, &e) && e.Code == code
-}
-
-// remote is a server over HTTP.
-type remote struct {
-	endpoint    *url.URL
-	region      string
-	http        *http.Client
-	credentials sigv4.Credentials
-}
-
-// Call implements aws.Caller.
-func (r *remote) Call(ctx context.Context, req *aws.Request) (*aws.Output, error) {
-	model, ok := aws.Model(req.Service)
-	if !ok || model.Operations[req.Operation] == nil {
-		return nil, fmt.Errorf("no operation %s:%s", req.Service, req.Operation)
-	}
-	c := &wire.Call{Protocol: protocol(model), Service: model, Operation: model.Operations[req.Operation]}
-	m, err := wire.EncodeRequest(c, req)
-	if err != nil {
-		return nil, err
-	}
-	target := *r.endpoint
-	target.Path, target.RawPath, target.RawQuery = "", "", m.Query
-	out, err := http.NewRequestWithContext(ctx, m.Method, strings.TrimSuffix(target.String(), "?"), bytes.NewReader(m.Body))
-	if err != nil {
-		return nil, err
-	}
-	if unescaped, err := url.PathUnescape(m.Path); err == nil {
-		out.URL.Path, out.URL.RawPath = unescaped, m.Path
-	}
-	for k, v := range m.Header {
-		out.Header[k] = v
-	}
-	sigv4.Sign(out, m.Body, r.credentials, model.SigningName, r.region, time.Now())
-	answer, err := r.http.Do(out)
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return nil, err
-	}
-	return wire.DecodeAnswer(c, &wire.Message{Header: answer.Header, Body: body, Status: answer.StatusCode})
-}
-
-// protocol is the first of a service's protocols that the client's codec writes.
-func protocol(s *aws.Service) wire.Protocol {
-	for _, p := range s.Protocols {
-		switch w := wire.Protocol(p); w {
-		case wire.JSON, wire.Query, wire.RESTJSON, wire.RESTXML:
-			return w
-		}
-	}
-	return wire.JSON
 }
 
 // health asks whether a Newel server answers: not there, there, or something else that is an error.
