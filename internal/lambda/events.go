@@ -34,7 +34,7 @@ const (
 	eventRetryMax = 2
 )
 
-// eventKeep bounds the events that are in work at a time; the others wait in the store, known by their keys alone.
+// eventsAtOnce bounds the events that are in work at a time; the others wait in the store, known by their keys alone.
 const eventsAtOnce = 256
 
 // eventRef names a stored event.
@@ -182,7 +182,7 @@ func (e *events) attempt(ref eventRef) error {
 	}
 	r, err := e.s.execute(e.ctx, f, runtime.Invocation{RequestID: ev.RequestID, ARN: ev.ARN, Payload: ev.Payload,
 		ClientContext: ev.ClientContext, TraceID: ev.TraceID})
-	if e.ctx.Err() != nil {
+	if err != nil && e.ctx.Err() != nil {
 		return nil // the server stops: the next start takes the event up
 	}
 	age, retries := f.EventInvokeConfig.limits()
@@ -227,7 +227,8 @@ func (e *events) store(ref eventRef, ev *event) error {
 	if err != nil {
 		return err
 	}
-	return e.s.Env.Store.Update(e.ctx, ref.part, func(tx store.Tx) error {
+	// What was done is noted even while the server stops.
+	return e.s.Env.Store.Update(context.WithoutCancel(e.ctx), ref.part, func(tx store.Tx) error {
 		if ev == nil {
 			tx.Delete([]byte(ref.key))
 		} else {
@@ -270,7 +271,7 @@ func (e *events) giveUp(f *record, ev *event, r *runtime.Result, cause error) {
 	b, err := json.Marshal(input)
 	if err == nil {
 		q.Input = b
-		_, err = e.s.Env.Caller.Call(e.ctx, q)
+		_, err = e.s.Env.Caller.Call(context.WithoutCancel(e.ctx), q)
 	}
 	if err != nil {
 		e.s.Env.Log.Error("dead letter could not be sent", "function", f.Name, "to", f.DeadLetterArn, "error", err)

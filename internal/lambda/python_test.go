@@ -284,3 +284,12 @@ func TestCodeFromS3(t *testing.T) {
 	_, err := w.try("UpdateFunctionCode", map[string]any{"FunctionName": "f", "S3Bucket": "b", "S3Key": "other"})
 	wantError(t, err, "InvalidParameterValueException", 400, "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.")
 }
+
+func fifo(t *testing.T) string {
+	t.Helper()
+	p := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(p, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}

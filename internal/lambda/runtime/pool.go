@@ -50,6 +50,7 @@ var ErrClosed = errors.New("lambda: the server is stopping")
 type Pool struct {
 	o       Options
 	starter *starter
+	queued  func() // a test's signal: an invocation has begun to wait for a worker
 
 	mu       sync.Mutex
 	groups   map[string]*group
@@ -117,7 +118,11 @@ func (p *Pool) Invoke(ctx context.Context, spec *Spec, inv Invocation) (*Result,
 		g.waiting = append(g.waiting, c)
 		p.startWorkers()
 	}
+	waits := len(g.waiting) > 0 && g.waiting[len(g.waiting)-1] == c
 	p.mu.Unlock()
+	if waits && p.queued != nil {
+		p.queued()
+	}
 	select {
 	case o := <-c.out:
 		return o.result, o.err

@@ -7,12 +7,14 @@ import (
 	"os/exec"
 	goruntime "runtime"
 	"strconv"
+	"sync"
 	"syscall"
 )
 
 // starter starts processes on one thread of its own that lives as long as the pool: Linux sends the parent-death signal
 // when the thread that forked ends, which Go's other threads may do at any time.
 type starter struct {
+	once sync.Once
 	todo chan func()
 	done chan struct{}
 }
@@ -44,7 +46,7 @@ func (s *starter) start(cmd *exec.Cmd) error {
 }
 
 func (s *starter) close() {
-	close(s.todo)
+	s.once.Do(func() { close(s.todo) })
 	<-s.done
 }
 

@@ -74,12 +74,6 @@ func LegacyTimeout(name string) bool {
 	return name == "provided"
 }
 
-// CarriesSDKv2 says whether AWS's runtime carries version 2 of the SDK for JavaScript instead of version 3.
-func CarriesSDKv2(name string) bool {
-	f, _ := FamilyOf(name)
-	return f == Node && majorOf(name) < 18
-}
-
 func majorOf(name string) int {
 	v, _, _ := strings.Cut(strings.TrimPrefix(name, "nodejs"), ".")
 	n, _ := strconv.Atoi(v)
