@@ -30,17 +30,18 @@ func (f CallerFunc) Call(ctx context.Context, r *Request) (*Output, error) { ret
 
 // Request is one call of an AWS operation.
 type Request struct {
-	Service   string // model key: "states", "lambda", "sqs", "dynamodb", "iam", "sts", "logs", ...
-	Operation string // "StartExecution"
-	Account   string // 12 digits: the caller's account
-	Region    string // "us-east-1"
-	Principal string // ARN of the caller, "" for the account's root
-	Token     Token  // idempotency of an internal delivery; zero for a client's call
-	ID        string // request id, "" to have one made
-	Input     []byte // canonical JSON of the input shape; nil or "{}" for none
-	Body      []byte // streaming blob member of the input
-	Host      string // authority that the client used, for URLs in answers; "" inside
-	Tail      bool   // lambda: the caller wants the log tail of the invocation (LogType Tail)
+	Service   string    // model key: "states", "lambda", "sqs", "dynamodb", "iam", "sts", "logs", ...
+	Operation string    // "StartExecution"
+	Account   string    // 12 digits: the caller's account
+	Region    string    // "us-east-1"
+	Principal string    // ARN of the caller, "" for the account's root
+	Token     Token     // idempotency of an internal delivery; zero for a client's call
+	ID        string    // request id, "" to have one made
+	Input     []byte    // canonical JSON of the input shape; nil or "{}" for none
+	Body      []byte    // streaming blob member of the input
+	Stream    io.Reader // in place of Body where the operation streams (S3 objects); read once
+	Host      string    // authority that the client used, for URLs in answers; "" inside
+	Tail      bool      // lambda: the caller wants the log tail of the invocation (LogType Tail)
 }
 
 // Token makes an internal delivery idempotent: the receiver commits its answer under (Source, Seq) together with the
@@ -53,10 +54,11 @@ type Token struct {
 
 // Output is the answer of an operation.
 type Output struct {
-	Value  any         // marshalled to canonical JSON by the codec; json.RawMessage and value.Doc pass through
-	Body   []byte      // streaming blob member of the output
-	Status int         // HTTP status if it is not 200 and not in the model
-	Header http.Header // header members and extra headers (X-Amz-Function-Error, X-Amz-Executed-Version)
+	Value  any           // marshalled to canonical JSON by the codec; json.RawMessage and value.Doc pass through
+	Body   []byte        // streaming blob member of the output
+	Stream io.ReadCloser // in place of Body where the operation streams; whoever has the Output closes it
+	Status int           // HTTP status if it is not 200 and not in the model
+	Header http.Header   // header members and extra headers (X-Amz-Function-Error, X-Amz-Executed-Version)
 }
 
 // Error is an error answer of an AWS service.

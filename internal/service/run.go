@@ -64,6 +64,7 @@ func (s *Service) Call(ctx context.Context, r *aws.Request) (*aws.Output, error)
 	p := s.PartitionOf(r.Account, r.Region, key)
 	var out any
 	var err error
+	c.Partition = p
 	if op.View != nil {
 		err = s.Env.Store.View(ctx, p, func(rd store.Reader) (err error) { out, err = op.View(c, rd); return })
 	} else {
@@ -78,6 +79,7 @@ func (s *Service) Call(ctx context.Context, r *aws.Request) (*aws.Output, error)
 // Update runs one transaction of a request on a partition: once only for each Token.
 func (s *Service) Update(ctx context.Context, c *Context, p store.Partition, fn func(*Context, store.Tx) (any, error)) (any, error) {
 	var out any
+	c.Partition = p
 	err := s.Env.Store.Update(ctx, p, func(tx store.Tx) error {
 		c.After = c.After[:0]
 		kept, err := recall(tx, c.Token)

@@ -30,8 +30,9 @@ type Operation struct {
 // Context is what a handler is given beside its transaction.
 type Context struct {
 	*aws.Request
-	Env *Env
-	Now time.Time
+	Env       *Env
+	Now       time.Time
+	Partition store.Partition // of the transaction
 	// After collects what is to happen once the transaction is durable (waking waiting receivers); it is dropped if
 	// the function runs again.
 	After []func()

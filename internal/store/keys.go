@@ -113,6 +113,16 @@ const (
 	TableTimer     byte = 't' // engine: timers by due time
 	TableIndex     byte = 'i' // engine: executions by machine and start time
 	TableExpiry    byte = 'e' // engine: finished executions by expiry time
+	TableOwed      byte = 'w' // outbox: calls that services owe to others
+	TableActivity  byte = 'v' // states: activities and their waiting tasks
+	TableBucket    byte = 's' // s3
+	TableTopic     byte = 'p' // sns
+	TableBus       byte = 'b' // events
+	TableMetric    byte = 'u' // cloudwatch
+	TableKey       byte = 'k' // kms
+	TableAPI       byte = 'g' // apigateway
+	TableMapping   byte = 'r' // lambda: event source mappings
+	TableMapRun    byte = 'z' // maprun: distributed Map
 	TableMachine   byte = 'm' // states: state machines, revisions, tags
 	TableFunction  byte = 'f' // lambda
 	TableQueue     byte = 'q' // sqs
