@@ -84,17 +84,25 @@ func (t *txn) measure(tb *table, ix *index) (count, size int64, err error) {
 		if err != nil {
 			return 0, 0, err
 		}
-		m, err := it.attributes()
+		n, err := ix.entrySize(tb, it)
 		if err != nil {
 			return 0, 0, err
 		}
-		count++
-		size += int64(ix.project(tb, m).Size())
-		if count == measuredEntries {
+		size += int64(n)
+		if count++; count == measuredEntries {
 			break
 		}
 	}
 	return count, size, nil
+}
+
+// entrySize is the size of what an index projects of an item.
+func (ix *index) entrySize(tb *table, it *item) (int, error) {
+	if ix.Projection.ProjectionType == "ALL" {
+		return it.bytes(), nil
+	}
+	m, err := it.attributes()
+	return ix.project(tb, m).Size(), err
 }
 
 const measuredEntries = 10000

@@ -105,6 +105,17 @@ func inputs(list []attr.Input) ([]*attr.Value, error) {
 	return values, nil
 }
 
+// checkOperator: ConditionalOperator joins at least two of the older conditions.
+func checkOperator(operator *string, conditions int) error {
+	switch {
+	case operator == nil || conditions > 1:
+		return nil
+	case conditions == 0:
+		return attr.Invalid(invalidPrefix + "ConditionalOperator cannot be used without Filter or Expected")
+	}
+	return attr.Invalid(invalidPrefix + "ConditionalOperator can only be used when Filter or Expected has two or more elements")
+}
+
 func joiner(operator *string) expr.Op {
 	if operator != nil && *operator == "OR" {
 		return expr.OpOr
@@ -172,6 +183,9 @@ func exists(name string, e expected, values []*attr.Value) (*expr.Node, error) {
 
 // filterCondition turns QueryFilter or ScanFilter into a condition.
 func filterCondition(filter map[string]legacyCondition, operator *string) (*expr.Node, error) {
+	if err := checkOperator(operator, len(filter)); err != nil {
+		return nil, err
+	}
 	var nodes []*expr.Node
 	for _, name := range sortedNames(filter) {
 		values, err := inputs(filter[name].AttributeValueList)

@@ -30,8 +30,8 @@ func (in *conditional) condition(p *expr.Params) (*expr.Node, error) {
 	if in.ConditionExpression != nil {
 		return p.Condition("ConditionExpression", *in.ConditionExpression)
 	}
-	if in.ConditionalOperator != nil && len(in.Expected) < 2 {
-		return nil, attr.Invalid(invalidPrefix + "ConditionalOperator cannot be used without Filter or Expected")
+	if err := checkOperator(in.ConditionalOperator, len(in.Expected)); err != nil {
+		return nil, err
 	}
 	return expectedCondition(in.Expected, in.ConditionalOperator)
 }
