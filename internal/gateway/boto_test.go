@@ -124,6 +124,8 @@ var botoCalls = []botoCall{
 	{service: "s3", method: "get_object", arguments: `{"Bucket":"b","Key":"none"}`,
 		operation: "s3:GetObject", failure: &aws.Error{Code: "NoSuchKey", Message: "The specified key does not exist.", Status: 404, Fields: map[string]any{"Key": "none"}},
 		want: `{"status":404,"error":"NoSuchKey","message":"The specified key does not exist.","type":"NoSuchKey"}`},
+	{service: "s3", method: "get_bucket_location", arguments: `{"Bucket":"b"}`,
+		operation: "s3:GetBucketLocation", output: `{"LocationConstraint":"eu-west-1"}`, want: `{"status":200,"answer":{"LocationConstraint":"eu-west-1"}}`},
 	{service: "s3", method: "create_bucket", arguments: `{"Bucket":"b","CreateBucketConfiguration":{"LocationConstraint":"eu-west-1"}}`,
 		operation: "s3:CreateBucket", input: `{"Bucket":"b","CreateBucketConfiguration":{"LocationConstraint":"eu-west-1"}}`, output: `{"Location":"/b"}`,
 		want: `{"status":200,"answer":{"Location":"/b"}}`},
@@ -211,6 +213,9 @@ func checkSeen(t *testing.T, c botoCall, r *aws.Request) {
 	}
 	if c.input != "" && !sameJSONText(c.input, string(r.Input)) {
 		t.Errorf("%s %s: input\n%s\nwant\n%s", c.service, c.method, r.Input, c.input)
+	}
+	if r.Tail != (c.operation == "lambda:Invoke") {
+		t.Errorf("%s %s: Tail is %v", c.service, c.method, r.Tail)
 	}
 	if string(r.Body) != c.body {
 		t.Errorf("%s %s: body %q", c.service, c.method, r.Body)

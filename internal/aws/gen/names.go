@@ -2,15 +2,10 @@ package main
 
 import "strings"
 
-// sdkExceptions are the service ids whose aws-sdk integration name does not follow the rule of sdkName.
-var sdkExceptions = map[string]string{}
-
 // sdkName is a service's name in an aws-sdk integration, which is its module's name in the SDK for Java 2: the service
-// id in lower case without blanks and hyphens, without a leading "amazon" or "aws" and without a trailing "service".
+// id in lower case without blanks and hyphens, without a leading "amazon" or "aws" and without a trailing "service". No
+// service is known to deviate.
 func sdkName(id string) string {
-	if s, ok := sdkExceptions[id]; ok {
-		return s
-	}
 	s := strings.ToLower(strings.NewReplacer(" ", "", "-", "", "_", "").Replace(id))
 	for _, lead := range []string{"amazon", "aws"} {
 		s = strings.TrimPrefix(s, lead)

@@ -204,7 +204,7 @@ func Verify(r *http.Request, body []byte, secret string, now time.Time, skew tim
 			return errIncomplete
 		}
 	}
-	hash, err := payloadHash(r, body, s.presigned)
+	hash, err := payloadHash(r, body, s)
 	if err != nil {
 		return err
 	}
@@ -234,11 +234,11 @@ func checkTime(s *signed, at, now time.Time, skew time.Duration) error {
 }
 
 // payloadHash is the body's hash as it enters the canonical request; a declared hash must be the body's.
-func payloadHash(r *http.Request, body []byte, presigned bool) (string, error) {
+func payloadHash(r *http.Request, body []byte, s *signed) (string, error) {
 	declared := r.Header.Get("X-Amz-Content-Sha256")
 	actual := hashHex(body)
 	switch {
-	case declared == "" && presigned && strings.Contains(r.URL.RawQuery, "%2Fs3%2F"):
+	case declared == "" && s.presigned && s.service == "s3":
 		return unsigned, nil
 	case declared == "":
 		return actual, nil

@@ -3,7 +3,6 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 
 	"github.com/newel-run/newel/internal/aws"
 )
@@ -81,7 +80,7 @@ func decodeJSONOutput(c *Call, m *Message, out *aws.Output) error {
 	}
 	value, err := decodeJSONBody(c.Operation.Output, body)
 	if err != nil {
-		return fmt.Errorf("answer of %s: %w", c.Operation.Name, err)
+		return badAnswer(c, err)
 	}
 	out.Value = json.RawMessage(value)
 	return nil

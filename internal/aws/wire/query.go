@@ -38,6 +38,19 @@ func decodeQueryInput(c *Call, m *Message) ([]byte, error) {
 	return out, nil
 }
 
+// queueURL adds the queue to a request of a client of SQS's first years, which only said it by the URL that it sent the
+// request to.
+func queueURL(c *Call, m *Message, r *aws.Request) []byte {
+	if c.Service.Key != "sqs" || c.Operation.Input == nil || c.Operation.Input.Member("QueueUrl") == nil || strings.Count(m.Path, "/") != 2 {
+		return r.Input
+	}
+	if memberValue(r.Input, "QueueUrl") != nil {
+		return r.Input
+	}
+	url := rawjson.AppendString(rawjson.AppendName([]byte{'{'}, "QueueUrl"), "http://"+r.Host+m.Path)
+	return append(splice(url, r.Input), '}')
+}
+
 func malformed(format string, args ...any) *aws.Error {
 	return aws.Errorf("MalformedInput", format, args...)
 }
@@ -379,7 +392,7 @@ func decodeQueryOutput(c *Call, m *Message, out *aws.Output) error {
 	}
 	root, err := parseXML(m.Body)
 	if err != nil {
-		return fmt.Errorf("answer of %s: %w", c.Operation.Name, err)
+		return badAnswer(c, err)
 	}
 	wrapper := c.Operation.ResultWrapper
 	if wrapper == "" {
@@ -390,7 +403,7 @@ func decodeQueryOutput(c *Call, m *Message, out *aws.Output) error {
 	}
 	value, err := appendXML(nil, &aws.Member{Shape: c.Operation.Output}, []*element{root})
 	if err != nil {
-		return fmt.Errorf("answer of %s: %w", c.Operation.Name, err)
+		return badAnswer(c, err)
 	}
 	out.Value = json.RawMessage(value)
 	return nil

@@ -296,6 +296,16 @@ func encodeRESTOutput(c *Call, value []byte, out *aws.Output, m *Message) error 
 	if c.Protocol == RESTXML {
 		var x xmlWriter
 		x.WriteString(xmlHeader)
+		if c.Operation.Name == "GetBucketLocation" { // the one answer of S3 whose root is the member itself
+			m.Header["Content-Type"] = contentApplicationXML
+			region := ""
+			if v := memberValue(value, "LocationConstraint"); rawjson.KindOf(v) == rawjson.String {
+				region = rawjson.Unquote(v)
+			}
+			x.element("LocationConstraint", region)
+			m.Body = x.Bytes()
+			return nil
+		}
 		root := s.Name
 		if strings.HasSuffix(root, "Output") {
 			root = strings.TrimSuffix(root, "Output") + "Result"

@@ -141,7 +141,7 @@ func decodeRESTOutput(c *Call, m *Message, out *aws.Output) (err error) {
 			dst = strconv.AppendInt(rawjson.AppendName(dst, mem.Name), int64(m.Status), 10)
 		}
 		if err != nil {
-			return fmt.Errorf("answer of %s: %s: %w", c.Operation.Name, mem.Name, err)
+			return badAnswer(c, fmt.Errorf("%s: %w", mem.Name, err))
 		}
 	}
 	if s.Payload != "" {
@@ -150,7 +150,7 @@ func decodeRESTOutput(c *Call, m *Message, out *aws.Output) (err error) {
 		dst, err = appendBody(dst, c, s, m.Body)
 	}
 	if err != nil {
-		return fmt.Errorf("answer of %s: %w", c.Operation.Name, err)
+		return badAnswer(c, err)
 	}
 	out.Value = json.RawMessage(append(dst, '}'))
 	return nil

@@ -14,6 +14,7 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -59,7 +60,9 @@ func DecodeRequest(c *Call, m *Message, r *aws.Request) error {
 	case JSON:
 		r.Input, err = decodeJSONInput(c, m)
 	case Query, EC2:
-		r.Input, err = decodeQueryInput(c, m)
+		if r.Input, err = decodeQueryInput(c, m); err == nil {
+			r.Input = queueURL(c, m, r)
+		}
 	case RESTJSON, RESTXML:
 		err = decodeRESTInput(c, m, r)
 	case CBOR:
@@ -168,6 +171,12 @@ func Canonical(v any) ([]byte, error) {
 func unsupported(c *Call) error {
 	return &aws.Error{Code: "UnsupportedProtocol", Status: http.StatusNotImplemented,
 		Message: fmt.Sprintf("Newel does not speak the protocol %s, which the request for %s:%s asks for.", c.Protocol, c.Service.Key, c.Operation.Name)}
+}
+
+// badAnswer is the error of an answer that cannot be read. It is not an *aws.Error, whatever the decoder said: the service
+// answered no error.
+func badAnswer(c *Call, err error) error {
+	return errors.New("the answer of " + c.Operation.Name + " cannot be read: " + err.Error())
 }
 
 func serialization(format string, args ...any) *aws.Error {

@@ -55,6 +55,21 @@ func TestDecodeQuery(t *testing.T) {
 	}
 }
 
+// The first clients of SQS name the queue by the request's URL only.
+func TestQueueByPath(t *testing.T) {
+	for body, want := range map[string]string{
+		"MessageBody=x":            `{"QueueUrl":"http://h:1/123456789012/q","MessageBody":"x"}`,
+		"MessageBody=x&QueueUrl=u": `{"QueueUrl":"u","MessageBody":"x"}`,
+		"":                         `{"QueueUrl":"http://h:1/123456789012/q"}`,
+	} {
+		m := &Message{Method: "POST", Path: "/123456789012/q", Body: []byte(body), Header: http.Header{}}
+		r := aws.Request{Host: "h:1"}
+		if err := DecodeRequest(call(t, Query, "sqs", "SendMessage"), m, &r); err != nil || string(r.Input) != want {
+			t.Errorf("%s: %s, %v", body, r.Input, err)
+		}
+	}
+}
+
 func TestDecodeQueryRefusals(t *testing.T) {
 	for _, body := range []string{"DelaySeconds=x", "DelaySeconds=1.5", "MessageBody=%zz", "MessageAttribute.1.Name=n", "DelaySeconds.x=1",
 		strings.Repeat("a.", 100) + "b=1", strings.Repeat("a=1&", 20001)} {
