@@ -1,7 +1,6 @@
 package dynamodb
 
 import (
-	"encoding/json"
 	"strconv"
 
 	"github.com/newel-run/newel/internal/dynamodb/attr"
@@ -35,8 +34,6 @@ type capacity struct {
 	LocalSecondaryIndexes  map[string]*capacityUnits `json:",omitempty"`
 	GlobalSecondaryIndexes map[string]*capacityUnits `json:",omitempty"`
 }
-
-var _ json.Marshaler = units(0)
 
 func ceil(size, unit int) int { return max(1, (size+unit-1)/unit) }
 

@@ -208,14 +208,14 @@ func (t *txn) changeIndex(tb *table, in *updateTableInput, u indexUpdate) error 
 	case u.Update != nil:
 		ix := tb.index(*u.Update.IndexName)
 		if ix == nil || ix.Local {
-			return aws.Errorf("ResourceNotFoundException", "Requested resource not found")
+			return errNotFound()
 		}
 		ix.Read, ix.Write = *u.Update.ProvisionedThroughput.ReadCapacityUnits, *u.Update.ProvisionedThroughput.WriteCapacityUnits
 		return nil
 	}
 	ix := tb.index(*u.Delete.IndexName)
 	if ix == nil || ix.Local {
-		return aws.Errorf("ResourceNotFoundException", "Requested resource not found")
+		return errNotFound()
 	}
 	rows := indexOf(tb.Number, ix.Number)
 	t.tx.DeleteRange(rows, rows.End())

@@ -66,9 +66,6 @@ type Map struct {
 
 const indexFrom = 12
 
-// String makes an S value.
-func String(s string) *Value { return &Value{Kind: S, Str: s} }
-
 // NumberText makes an N value of normal number text, as Number.String gives.
 func NumberText(s string) *Value { return &Value{Kind: N, Str: s} }
 
