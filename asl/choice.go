@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/newel-run/newel/asl/jsonpath"
@@ -303,7 +304,7 @@ func (p place) test(others []string) condition {
 		switch {
 		case isOperator, isPath && operators[base].hasPath, m.name == "IsPresent":
 			found = append(found, m.name)
-		case m.name != "Variable" && !contains(others, m.name):
+		case m.name != "Variable" && !slices.Contains(others, m.name):
 			p.near(i).fail("Field '%s' is not supported", m.name)
 		}
 		p.once(i)

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/newel-run/newel/asl/value"
@@ -18,7 +19,8 @@ func Compile(text []byte, o Options) (*Definition, []Diagnostic) {
 	if bad != nil {
 		return nil, []Diagnostic{*bad}
 	}
-	c := &compiler{o: o, def: &Definition{Source: string(text), QueryLanguage: JSONPath}, names: map[string]bool{}, labels: map[string]bool{}, places: map[*State]place{}}
+	def := &Definition{Source: string(text), QueryLanguage: JSONPath, byName: map[string]*State{}}
+	c := &compiler{o: o, def: def, labels: map[string]bool{}, places: map[*State]place{}}
 	c.machine(place{c, root, "/", "", root.pos})
 	slices.SortStableFunc(c.errors, func(a, b Diagnostic) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
@@ -36,14 +38,7 @@ func Compile(text []byte, o Options) (*Definition, []Diagnostic) {
 }
 
 // StateNamed is the state of that name, nil if there is none; names are unique in a machine.
-func (d *Definition) StateNamed(name string) *State {
-	for _, s := range d.States {
-		if s.Name == name {
-			return s
-		}
-	}
-	return nil
-}
+func (d *Definition) StateNamed(name string) *State { return d.byName[name] }
 
 // parse makes nodes of the text, or one diagnostic.
 func parse(text []byte, o Options) (*node, *Diagnostic) {
@@ -77,7 +72,7 @@ type compiler struct {
 	o                   Options
 	def                 *Definition
 	errors, unsupported []Diagnostic
-	names, labels       map[string]bool
+	labels              map[string]bool
 	transitions         []transition
 	places              map[*State]place
 }
@@ -139,10 +134,9 @@ func (c *compiler) scope(p place, owner *State) *Scope {
 const maxStateName = 80
 
 func (c *compiler) state(p place, scope *Scope) {
-	if c.names[p.name] {
+	if c.def.byName[p.name] != nil {
 		p.report(CodeDuplicateState, "Duplicate State name: "+p.name)
 	}
-	c.names[p.name] = true
 	if utf8.RuneCountInString(p.name) > maxStateName {
 		p.fail("State name cannot be longer than %d characters", maxStateName)
 	}
@@ -151,6 +145,7 @@ func (c *compiler) state(p place, scope *Scope) {
 	}
 	s := &State{ID: len(c.def.States), Name: p.name, Scope: scope}
 	c.def.States = append(c.def.States, s)
+	c.def.byName[s.Name] = s
 	scope.States = append(scope.States, s)
 	c.places[s] = p
 	s.Language = c.language(p)
@@ -160,7 +155,7 @@ func (c *compiler) state(p place, scope *Scope) {
 	for i, m := range p.members {
 		f, known := stateFields[m.name]
 		switch {
-		case !known || !containsWord(f.types, s.Type.String()):
+		case !known || !slices.Contains(strings.Fields(f.types), s.Type.String()):
 			p.near(i).fail("Field '%s' is not supported", m.name)
 		case f.language != "" && f.language != s.Language:
 			p.near(i).fail("The QueryLanguage is set to '%s', but field '%s' is only supported for the '%s' QueryLanguage", s.Language, m.name, f.language)
@@ -210,25 +205,6 @@ func (c *compiler) typeOf(p place, s *State) bool {
 	}
 	f.fail("The field 'Type' should have one of these values: [Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map]")
 	return false
-}
-
-func containsWord(list, word string) bool {
-	for len(list) >= len(word) {
-		if list[:len(word)] == word && (len(list) == len(word) || list[len(word)] == ' ') {
-			return true
-		}
-		list = afterSpace(list)
-	}
-	return false
-}
-
-func afterSpace(s string) string {
-	for i := range s {
-		if s[i] == ' ' {
-			return s[i+1:]
-		}
-	}
-	return ""
 }
 
 // fieldsOf compiles what a state of its type has. The types are a closed set.

@@ -2,6 +2,7 @@ package asl
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -158,7 +159,7 @@ func (p place) count(names []string) int {
 // only reports members that are not among the allowed ones, and members that are there twice.
 func (p place) only(allowed ...string) {
 	for i, m := range p.members {
-		if !contains(allowed, m.name) {
+		if !slices.Contains(allowed, m.name) {
 			p.near(i).fail("Field '%s' is not supported", m.name)
 		}
 		p.once(i)
@@ -175,19 +176,10 @@ func (p place) once(i int) {
 	}
 }
 
-func contains(list []string, s string) bool {
-	for _, e := range list {
-		if e == s {
-			return true
-		}
-	}
-	return false
-}
-
 // oneOf reads a string that must be one of a few.
 func (p place) oneOf(values ...string) (string, bool) {
 	s, ok := p.text()
-	if ok && !contains(values, s) {
+	if ok && !slices.Contains(values, s) {
 		p.fail("Value should be one of the following: [%s]", strings.Join(values, ", "))
 		return "", false
 	}

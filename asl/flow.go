@@ -124,7 +124,7 @@ type failFields struct {
 	errorName, cause *expression
 }
 
-// maxWait is the longest wait that AWS's timers hold: seconds in 31 bits, in whole days.
+// maxWaitSeconds is the longest wait that AWS takes: what 31 bits hold, 24,855 days.
 const maxWaitSeconds = 1<<31 - 1
 
 // WaitUntil is when a Wait state is over; it may lie in the past.

@@ -3,9 +3,11 @@ package asl
 // checkTransitions links the states and reports names that lead nowhere, a machine that cannot end, and states that
 // cannot be reached.
 func (c *compiler) checkTransitions() {
+	inScope := map[*Scope][]transition{}
 	for _, t := range c.transitions {
-		to := t.scope.named(t.name)
-		if to == nil {
+		inScope[t.scope] = append(inScope[t.scope], t)
+		to := c.def.byName[t.name]
+		if to == nil || to.Scope != t.scope {
 			t.place.report(CodeMissingTarget, "Missing 'Next' target: "+t.name)
 			continue
 		}
@@ -16,17 +18,8 @@ func (c *compiler) checkTransitions() {
 			c.errors = append(c.errors, Diagnostic{Severity: SeverityError, Code: CodeMissingEnd, Message: "Workflow has no terminal state"})
 			continue
 		}
-		c.checkReachable(s)
+		c.checkReachable(s, inScope[s])
 	}
-}
-
-func (s *Scope) named(name string) *State {
-	for _, state := range s.States {
-		if state.Name == name {
-			return state
-		}
-	}
-	return nil
 }
 
 func (s *Scope) ends() bool {
@@ -38,13 +31,10 @@ func (s *Scope) ends() bool {
 	return false
 }
 
-func (c *compiler) checkReachable(s *Scope) {
+func (c *compiler) checkReachable(s *Scope, transitions []transition) {
 	targeted := map[string]bool{}
 	next := map[string][]string{}
-	for _, t := range c.transitions {
-		if t.scope != s {
-			continue
-		}
+	for _, t := range transitions {
 		if t.from == nil {
 			targeted[t.name] = true
 		} else {

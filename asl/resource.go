@@ -1,6 +1,9 @@
 package asl
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // resource reads a Task's Resource.
 func (c *compiler) resource(p place, t *TaskFields) {
@@ -60,7 +63,7 @@ func ParseResource(resource string) (i Integration, ok bool) {
 	}
 	switch tail := strings.Split(parts[5], ":"); {
 	case parts[2] == "lambda":
-		if parts[3] == "" || parts[4] == "" || tail[0] != "function" || len(tail) < 2 || len(tail) > 3 || emptyIn(tail) {
+		if parts[3] == "" || parts[4] == "" || tail[0] != "function" || len(tail) < 2 || len(tail) > 3 || slices.Contains(tail, "") {
 			return i, false
 		}
 		return Integration{Kind: LambdaARN, Service: "lambda", Action: "invoke", Pattern: RequestResponse}, true
@@ -80,15 +83,6 @@ func ParseResource(resource string) (i Integration, ok bool) {
 		service, action, _ := strings.Cut(parts[5], ":")
 		return serviceIntegration(service, action, false)
 	}
-}
-
-func emptyIn(list []string) bool {
-	for _, s := range list {
-		if s == "" {
-			return true
-		}
-	}
-	return false
 }
 
 func serviceIntegration(service, name string, sdk bool) (Integration, bool) {

@@ -1,6 +1,8 @@
 package asl
 
 import (
+	"slices"
+
 	"github.com/newel-run/newel/asl/value"
 )
 
@@ -135,7 +137,7 @@ func (p place) errorEquals(last bool) []string {
 			names = append(names, name)
 		}
 	}
-	if contains(names, ErrorAll) && (len(names) > 1 || !last) {
+	if slices.Contains(names, ErrorAll) && (len(names) > 1 || !last) {
 		f.fail("States.ALL must appear alone and at end of list")
 	}
 	return names

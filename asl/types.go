@@ -41,6 +41,8 @@ type Definition struct {
 	Root           *Scope
 	Scopes         []*Scope // every States block, in document order; Scope.ID is the index
 	States         []*State // every state, in document order; State.ID is the index
+
+	byName map[string]*State
 }
 
 // Scope is one States block: the machine's own, a Parallel's branch, a Map's processor.
@@ -165,7 +167,7 @@ type Env struct {
 // Error is an error that evaluating a state's fields ends in, with AWS's name and wording. The machine puts AWS's
 // prefix ("An error occurred while executing the state ...") before Cause.
 type Error struct {
-	Name  string // "States.Runtime", "States.NoChoiceMatched", "States.IntrinsicFailure", ...
+	Name  string // "States.Runtime" or "States.ReferencePathConflict"
 	Cause string
 	Field string // where a history event names it ("Parameters", "Output/x"), "" elsewhere
 }
