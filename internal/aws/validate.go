@@ -80,10 +80,11 @@ func (v *validator) add(s *Shape, path, value, format string, args ...any) {
 
 // structure visits the members in the model's order, whatever the order of the input.
 func (v *validator) structure(s *Shape, path string, raw []byte) error {
-	values := map[string][]byte{}
+	var few [16][]byte
+	values := append(few[:0], make([][]byte, len(s.Members))...) // by the member's index
 	err := rawjson.EachMember(raw, func(name string, value []byte) error {
-		if rawjson.KindOf(value) != rawjson.Null {
-			values[name] = value
+		if i := s.index(name); i >= 0 && rawjson.KindOf(value) != rawjson.Null {
+			values[i] = value
 		}
 		return nil
 	})
@@ -91,8 +92,8 @@ func (v *validator) structure(s *Shape, path string, raw []byte) error {
 		return err
 	}
 	for _, name := range s.Required {
-		if values[name] == nil {
-			m := s.Member(name)
+		if i := s.index(name); values[i] == nil {
+			m := &s.Members[i]
 			if m.Shape.Type == "blob" && s.Payload == name {
 				continue // it travels in Request.Body
 			}
@@ -104,7 +105,7 @@ func (v *validator) structure(s *Shape, path string, raw []byte) error {
 	}
 	for i := range s.Members {
 		m := &s.Members[i]
-		value := values[m.Name]
+		value := values[i]
 		if value == nil {
 			continue
 		}
@@ -116,6 +117,16 @@ func (v *validator) structure(s *Shape, path string, raw []byte) error {
 		}
 	}
 	return nil
+}
+
+// index is the place of a member, -1 if there is none of that name.
+func (s *Shape) index(name string) int {
+	for i := range s.Members {
+		if s.Members[i].Name == name {
+			return i
+		}
+	}
+	return -1
 }
 
 func join(path, name string) string {
@@ -143,6 +154,9 @@ func (v *validator) value(s *Shape, path string, raw []byte) error {
 	case "map":
 		return v.mapping(s, path, raw)
 	case "string", "character":
+		if s.Min == nil && s.Max == nil && s.Pattern == "" && len(s.Enum) == 0 {
+			return nil
+		}
 		v.text(s, path, rawjson.Unquote(raw))
 	case "integer", "long", "short", "byte", "float", "double", "bigInteger", "bigDecimal":
 		v.number(s, path, string(raw))
@@ -228,14 +242,24 @@ func limit(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 func (v *validator) text(s *Shape, path, value string) {
 	quoted := func() string { return "'" + value + "'" }
-	// A length counts UTF-16 units, as Java does.
-	v.length(s, path, quoted, len(utf16.Encode([]rune(value))))
+	if s.Max != nil && float64(len(value)) > *s.Max || s.Min != nil && float64(len(value)) < 3**s.Min {
+		v.length(s, path, quoted, utf16Length(value)) // a unit takes one to three bytes: shorter texts need no count
+	}
 	if s.Pattern != "" && !matches(s.Pattern, value) {
 		v.add(s, path, quoted(), "Member must satisfy regular expression pattern: %s", s.Pattern)
 	}
 	if len(s.Enum) > 0 && !contains(s.Enum, value) {
 		v.add(s, path, quoted(), "Member must satisfy enum value set: [%s]", strings.Join(enumOrder(s), ", "))
 	}
+}
+
+// utf16Length is a text's length as Java counts it.
+func utf16Length(s string) int {
+	n := 0
+	for _, r := range s {
+		n += max(utf16.RuneLen(r), 1)
+	}
+	return n
 }
 
 func contains(list []string, s string) bool {

@@ -73,6 +73,16 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
+func BenchmarkValidate(b *testing.B) {
+	in := MustModel("states").Operations["StartExecution"].Input
+	text := []byte(`{"stateMachineArn":"arn:aws:states:us-east-1:000000000000:stateMachine:m","name":"n-1","input":"` + strings.Repeat("x", 1000) + `"}`)
+	for b.Loop() {
+		if err := in.Validate(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // How many of all models' patterns Go cannot check, so that a change of the rewriting shows.
 func TestPatternsCompile(t *testing.T) {
 	all, bad := map[string]bool{}, 0

@@ -96,13 +96,20 @@ var errTruncated = fmt.Errorf("JSON text ends unexpectedly")
 
 // stringEnd is the length of the string literal at the start of b, -1 if it does not end.
 func stringEnd(b []byte) int {
-	for i := 1; i < len(b); i++ {
-		switch b[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
+	quote := 0 // the next quotation mark from i on
+	for i := 1; i < len(b); {
+		if quote < i {
+			n := bytes.IndexByte(b[i:], '"')
+			if n < 0 {
+				return -1
+			}
+			quote = i + n
 		}
+		n := bytes.IndexByte(b[i:quote], '\\')
+		if n < 0 {
+			return quote + 1
+		}
+		i += n + 2
 	}
 	return -1
 }
