@@ -105,11 +105,12 @@ exports.handler = async (event, c) => {
 
 // A stand-in for version 2 of the SDK: what matters is that its core is configured whichever part is loaded, and how.
 var fakeSDKv2 = map[string]string{
-	"node_modules/aws-sdk/package.json":     `{"name":"aws-sdk","version":"2.0.0","main":"lib/aws.js"}`,
-	"node_modules/aws-sdk/lib/core.js":      "exports.config = { update(o) { Object.assign(this, o); } };",
-	"node_modules/aws-sdk/lib/aws.js":       "module.exports = require('./core');",
-	"node_modules/aws-sdk/clients/sqs.js":   "const AWS = require('../lib/core'); module.exports = class { constructor() { this.endpoint = AWS.config.endpoint; } };",
-	"node_modules/aws-sdk/clients/s3/x.txt": "",
+	"node_modules/aws-sdk/package.json":       `{"name":"aws-sdk","version":"2.0.0","main":"lib/aws.js"}`,
+	"node_modules/aws-sdk/lib/core.js":        "exports.reset = () => { exports.config = { update(o) { Object.assign(this, o); } }; }; exports.reset();",
+	"node_modules/aws-sdk/lib/node_loader.js": "require('./core').reset();",
+	"node_modules/aws-sdk/lib/aws.js":         "require('./node_loader'); module.exports = require('./core');",
+	"node_modules/aws-sdk/clients/sqs.js":     "const AWS = require('../lib/core'); module.exports = class { constructor() { this.endpoint = AWS.config.endpoint; } };",
+	"node_modules/aws-sdk/clients/s3/x.txt":   "",
 }
 
 func withSDK(files map[string]string) map[string]string {

@@ -84,7 +84,7 @@ func (w *worker) report(c *call, r *Result, lines ...string) *Result {
 	ms := float64(took.Microseconds()) / 1000
 	report := fmt.Sprintf("REPORT RequestId: %s\tDuration: %.2f ms\tBilled Duration: %d ms\tMemory Size: %d MB\t",
 		c.inv.RequestID, ms, int64(ms)+1, w.spec.MemoryMB)
-	if used := memoryUsedMB(w.process); used > 0 {
+	if used := w.memoryUsed(); used > 0 {
 		report += fmt.Sprintf("Max Memory Used: %d MB\t", used)
 	}
 	if c.init > 0 {
@@ -96,6 +96,16 @@ func (w *worker) report(c *call, r *Result, lines ...string) *Result {
 	}
 	return r
 }
+
+// memoryUsed is the worker's peak memory in MB, read anew after memoryEvery only: reading it costs as much as an answer.
+func (w *worker) memoryUsed() int {
+	if now := time.Now(); now.Sub(w.memoryAt) > memoryEvery {
+		w.memory, w.memoryAt = memoryUsedMB(w.process), now
+	}
+	return w.memory
+}
+
+const memoryEvery = 200 * time.Millisecond
 
 func (w *worker) writeLine(c *call, line string) {
 	w.pool.o.Logs.WriteLog(w.spec, w.stream, time.Now(), line)

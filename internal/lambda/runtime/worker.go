@@ -33,6 +33,10 @@ type worker struct {
 	gone   chan struct{} // closed when the worker ends
 	wake   chan struct{} // one signal for each assigned call
 
+	// Reports of one worker follow one another.
+	memory   int // MB
+	memoryAt time.Time
+
 	// mu
 	state        state
 	process      *os.Process

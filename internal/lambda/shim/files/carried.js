@@ -51,12 +51,14 @@ function install({ Module, taskRoot, host, port, major }) {
     }
   };
 
-  // Version 2 of the SDK knows no AWS_ENDPOINT_URL: configure its core as soon as that is loaded, whoever loads it.
+  // Version 2 of the SDK knows no AWS_ENDPOINT_URL: configure it as soon as its core is loaded, whoever loads it, and
+  // again after its node_loader, which starts the configuration afresh.
   const load = Module._extensions[".js"];
-  const core = path.join("aws-sdk", "lib", "core.js");
+  const lib = path.sep + path.join("aws-sdk", "lib") + path.sep;
   Module._extensions[".js"] = function (module, filename) {
     load.apply(this, arguments);
-    if (filename.endsWith(path.sep + core)) configure(module.exports);
+    if (filename.endsWith(lib + "core.js")) configure(module.exports);
+    if (filename.endsWith(lib + "node_loader.js")) configure(Module._cache[path.join(path.dirname(filename), "core.js")].exports);
   };
 
   // import resolves on its own path, with hooks where this version of Node.js has them.
