@@ -113,8 +113,13 @@ func (l *live) show([]tree.HistoryEvent) {
 	if ended {
 		now = l.tree.Last()
 	}
-	lines := l.tree.Lines(tree.View{Now: now, Data: l.data, Frame: l.frame})
-	if room := height - 1; !ended && len(lines) > room && room > 3 {
+	view := tree.View{Now: now, Data: l.data, Frame: l.frame}
+	lines := l.tree.Lines(view)
+	room := height - 1
+	for view.Threads = 8; !ended && len(lines) > room && view.Threads > 0; view.Threads /= 2 {
+		lines = l.tree.Lines(view)
+	}
+	if !ended && len(lines) > room && room > 3 {
 		hidden := len(lines) - room + 1
 		lines = append([]tree.Line{lines[0], {{Text: fmt.Sprintf("  … %d lines above", hidden), Style: tree.Dim}}}, lines[hidden+1:]...)
 	}

@@ -120,3 +120,29 @@ func TestDuration(t *testing.T) {
 		}
 	}
 }
+
+// TestFew: of many iterations those that are not finished are shown first, and the rest is counted.
+func TestFew(t *testing.T) {
+	tr := New("m")
+	history := "1<-0 ExecutionStarted\n2<-0 MapStateEntered name=Each\n3<-2 MapStateStarted length=9"
+	id := 4
+	for i := range 9 {
+		n := strconv.Itoa
+		history += "\n" + n(id) + "<-3 MapIterationStarted name=Each index=" + n(i) + "\n" + n(id+1) + "<-" + n(id) + " PassStateEntered name=Work"
+		if i != 7 {
+			history += "\n" + n(id+2) + "<-" + n(id+1) + " PassStateExited name=Work\n" + n(id+3) + "<-" + n(id+2) + " MapIterationSucceeded name=Each index=" + n(i)
+		}
+		id += 4
+	}
+	for _, line := range strings.Split(history, "\n") {
+		tr.Add(parseEvent(t, line))
+	}
+	var got []string
+	for _, l := range tr.Lines(View{Threads: 2}) {
+		got = append(got, strings.Join(strings.Fields(l.Render(60, false)), " "))
+	}
+	want := "m running|⠋ Each Map 8 of 9 <1 ms|│ 7 ⠋ Work Pass <1 ms|│ 0 ✓ Work Pass <1 ms|│ … 7 more (8 succeeded, 1 running, 0 failed)"
+	if s := strings.Join(got, "|"); s != want {
+		t.Errorf("got  %s\nwant %s", s, want)
+	}
+}
