@@ -225,7 +225,7 @@ func TestOldBotocore(t *testing.T) {
 	w := newWorld(t)
 	w.create("f", "python3.8", "app.handler", map[string]string{
 		"botocore/__init__.py": "__version__ = '1.20.0'\n",
-		"botocore/config.py":   "class Config:\n    def __init__(self, **k):\n        self._user_provided_options = k\n",
+		"botocore/config.py":   "class Config:\n    def __init__(self, **k):\n        self._user_provided_options = k\n    def merge(self, other):\n        return Config(**dict(self._user_provided_options, **other._user_provided_options))\n",
 		"botocore/session.py": `
 class Session:
     def create_client(self, service_name, region_name=None, api_version=None, use_ssl=True, verify=None, endpoint_url=None,

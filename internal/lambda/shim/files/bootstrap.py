@@ -295,8 +295,7 @@ def patch_session(module):
                 from botocore.config import Config
                 plain = Config(inject_host_prefix=False)
                 given = kwargs.get("config")
-                kwargs["config"] = plain.merge(given) if given is not None and not hasattr(given, "_user_provided_options") else (
-                    plain if given is None else Config(**dict({"inject_host_prefix": False}, **given._user_provided_options)))
+                kwargs["config"] = plain.merge(given) if given is not None else plain
         return inner(self, service_name, region_name, api_version, use_ssl, verify, endpoint_url, *args, **kwargs)
 
     def older_than(limit):
