@@ -65,6 +65,7 @@ type app struct {
 func Main(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
 	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}
 	return a.run(ctx, args)
 }
@@ -79,6 +80,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	var e *exit
 	if !errors.As(err, &e) {
 		e = &exit{exitUsage, err} // cobra's own errors are all about flags, arguments and command names
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		e = &exit{e.code, errors.New("interrupted")}
 	}
 	if text := e.Error(); text != "" {
 		if e.code == exitUsage {

@@ -147,7 +147,11 @@ func checkData(dir string, running bool) finding {
 	return openData(dir)
 }
 
+// openData opens a data directory that is there already; one without a store is left as it is.
 func openData(dir string) finding {
+	if manifests, err := filepath.Glob(filepath.Join(dir, "MANIFEST-*")); err != nil || len(manifests) == 0 {
+		return finding{"data directory", "ok", dir + " can be written and has no data yet", ""}
+	}
 	s, err := pebble.Open(dir, pebble.Options{})
 	switch {
 	case errors.Is(err, store.ErrLocked):

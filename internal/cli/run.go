@@ -66,7 +66,7 @@ func (a *app) runOn(ctx context.Context, c *client, machine, name string, defini
 	}
 	t, err := a.follow(ctx, c, started.ExecutionArn, machine, data)
 	if errors.Is(err, context.Canceled) {
-		return &exit{exitStopped, errors.New("interrupted")}
+		return &exit{exitStopped, err}
 	}
 	if err != nil {
 		return err

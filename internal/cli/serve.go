@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -23,9 +25,14 @@ type serverFlags struct {
 }
 
 func (s *serverFlags) add(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringVar(&s.Listen, "listen", "127.0.0.1:4566", "address and port; every service is on this one port")
+	cmd.Flags().StringVar(&s.Listen, "listen", "127.0.0.1:4566", "address and port; every service is on this one port")
 	s.addStorage(cmd)
+	s.addBehaviour(cmd)
+}
+
+// addBehaviour adds everything but where the server listens and what it keeps.
+func (s *serverFlags) addBehaviour(cmd *cobra.Command) {
+	f := cmd.Flags()
 	f.StringVar(&s.Account, "account", "000000000000", "account of requests whose access key id is no account id")
 	f.StringArrayVar(&s.limits, "limit", nil, "NAME=VALUE: set a limit (repeatable)")
 	f.StringArrayVar(&s.Hosts, "host", nil, "further host name that clients may use (repeatable)")
@@ -75,9 +82,9 @@ func (a *app) serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			n, err := node.Start(cmd.Context(), cfg)
+			n, err := start(cmd.Context(), cfg)
 			if err != nil {
-				return startProblem(err)
+				return err
 			}
 			a.announce(n, cfg)
 			return a.wait(cmd.Context(), n)
@@ -85,6 +92,24 @@ func (a *app) serveCommand() *cobra.Command {
 	}
 	s.add(cmd)
 	return cmd
+}
+
+// start starts a server, and makes the data directory one that git leaves alone.
+func start(ctx context.Context, cfg node.Config) (*node.Node, error) {
+	n, err := node.Start(ctx, cfg)
+	if err != nil {
+		return nil, startProblem(err)
+	}
+	if cfg.Memory {
+		return n, nil
+	}
+	ignore := filepath.Join(cfg.Data, ".gitignore")
+	if _, err := os.Stat(ignore); errors.Is(err, os.ErrNotExist) {
+		if err := os.WriteFile(ignore, []byte("*\n"), 0o644); err != nil {
+			cfg.Log.Warn("the data directory has no .gitignore", "error", err)
+		}
+	}
+	return n, nil
 }
 
 // announce says where the server is and what it keeps.
@@ -123,15 +148,15 @@ func (a *app) private(ctx context.Context, verbose bool) (*node.Node, *client, e
 	if verbose {
 		log = slog.New(slog.NewTextHandler(a.err, nil))
 	}
-	cfg := node.Config{Listen: "127.0.0.1:0", Memory: true, Region: a.region, Version: Version, Log: log}
+	cfg := node.Config{Listen: "127.0.0.1:0", Memory: true, Account: "000000000000", Region: a.region, Version: Version, Log: log}
 	n, err := node.Start(ctx, cfg)
 	if err != nil {
 		return nil, nil, err
 	}
-	return n, a.local(n), nil
+	return n, a.local(n, cfg.Account), nil
 }
 
 // local is a server of this process as the commands see it.
-func (a *app) local(n *node.Node) *client {
-	return &client{caller: n.Caller(), account: "000000000000", region: a.region, at: n.URL()}
+func (a *app) local(n *node.Node, account string) *client {
+	return &client{caller: n.Caller(), account: account, region: a.region, at: n.URL()}
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/newel-run/newel/internal/cfn"
 	"github.com/newel-run/newel/internal/cli/tree"
-	"github.com/newel-run/newel/internal/node"
 )
 
 func (a *app) upCommand() *cobra.Command {
@@ -40,6 +39,7 @@ Deploying again updates what has changed.`,
 		},
 	}
 	s.addStorage(cmd)
+	s.addBehaviour(cmd)
 	cmd.Flags().StringVar(&stack, "stack", "", "name of the stack (default: made of the path)")
 	cmd.Flags().StringArrayVar(&parameters, "parameter", nil, "NAME=VALUE of a template's parameter (repeatable)")
 	return cmd
@@ -80,11 +80,11 @@ func (a *app) up(ctx context.Context, p *project, given map[string]string, s *se
 	if err != nil {
 		return err
 	}
-	n, err := node.Start(ctx, cfg)
+	n, err := start(ctx, cfg)
 	if err != nil {
-		return startProblem(err)
+		return err
 	}
-	if _, err := a.deploy(ctx, a.local(n), p, given); err != nil {
+	if _, err := a.deploy(ctx, a.local(n, cfg.Account), p, given); err != nil {
 		return errors.Join(err, n.Close(context.WithoutCancel(ctx)))
 	}
 	a.announce(n, cfg)
