@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"sync"
 
@@ -93,7 +94,11 @@ func (s *Service) fromS3(ctx context.Context, c *service.Context, in codeSource)
 	if err != nil {
 		return nil, err
 	}
-	return out.Body, nil
+	if out.Stream == nil {
+		return out.Body, nil
+	}
+	defer out.Stream.Close()
+	return io.ReadAll(io.LimitReader(out.Stream, archive.MaxUnzipped+1))
 }
 
 func codeKey(id identity) store.Key {

@@ -55,19 +55,30 @@ func (s *Service) invoke(ctx context.Context, c *service.Context) (*aws.Output, 
 	}
 	out := answer(200, inv)
 	out.Body = r.Payload
+	v := members{StatusCode: 200, ExecutedVersion: latest, FunctionError: r.FunctionError}
 	out.Header.Set("X-Amz-Executed-Version", latest)
 	if r.FunctionError != "" {
 		out.Header.Set("X-Amz-Function-Error", r.FunctionError)
 	}
 	if inv.Tail {
-		out.Header.Set("X-Amz-Log-Result", base64.StdEncoding.EncodeToString(r.Tail))
+		v.LogResult = base64.StdEncoding.EncodeToString(r.Tail)
+		out.Header.Set("X-Amz-Log-Result", v.LogResult)
 	}
+	out.Value = v
 	return out, nil
+}
+
+// members are the answer's members beside the payload. They are in the headers too, which is where HTTP has them.
+type members struct {
+	StatusCode      int
+	ExecutedVersion string `json:",omitempty"`
+	FunctionError   string `json:",omitempty"`
+	LogResult       string `json:",omitempty"`
 }
 
 func answer(status int, inv runtime.Invocation) *aws.Output {
 	h := http.Header{"X-Amzn-Remapped-Content-Length": {"0"}, "X-Amzn-Trace-Id": {inv.TraceID}}
-	return &aws.Output{Status: status, Header: h}
+	return &aws.Output{Status: status, Header: h, Value: members{StatusCode: status}}
 }
 
 // invokeAsync is the operation of 2014 that Invoke with type Event replaced.
