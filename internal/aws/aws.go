@@ -36,6 +36,8 @@ type Request struct {
 	Region    string    // "us-east-1"
 	Principal string    // ARN of the caller, "" for the account's root
 	Token     Token     // idempotency of an internal delivery; zero for a client's call
+	Started   Token     // delivery of the request whose work an internal cancellation stops
+	Waiter    *Waiter   // who is told when the work that the request starts has ended; nil for none
 	ID        string    // request id, "" to have one made
 	Input     []byte    // canonical JSON of the input shape; nil or "{}" for none
 	Body      []byte    // streaming blob member of the input
@@ -50,6 +52,12 @@ type Token struct {
 	Source string // "p17": the sending partition's outbox
 	Seq    uint64 // grows with every entry of that outbox; 0 means no token
 	Low    uint64 // lowest sequence of the source that is still unanswered
+}
+
+// Waiter is a .sync task that waits for the work that its request starts.
+type Waiter struct {
+	Token  string `json:"t"` // its task token
+	Parsed bool   `json:"p"` // .sync:2: JSON members of the result are values, not texts
 }
 
 // Output is the answer of an operation.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/store"
 	"github.com/newel-run/newel/machine"
 )
@@ -19,6 +20,7 @@ type StartInput struct {
 	AliasARN   string
 	Trace      string
 	Token      string // identifies an internal delivery: the same one again is answered as before
+	Waiter     *aws.Waiter
 }
 
 // StartExecution begins an execution and returns its start time once it is durable. A start that repeats the name and
@@ -36,7 +38,7 @@ func (e *Engine) StartExecution(ctx context.Context, in StartInput) (time.Time, 
 	}
 	now := e.now()
 	x.meta = &Meta{Definition: in.Definition, MachineARN: in.MachineARN, Name: in.Name, Start: e.cfg.Clock.Now().UnixMicro(),
-		VersionARN: in.VersionARN, AliasARN: in.AliasARN, Trace: in.Trace, Token: in.Token}
+		VersionARN: in.VersionARN, AliasARN: in.AliasARN, Trace: in.Trace, Token: in.Token, Waiter: in.Waiter}
 	x.def = def
 	x.pieces = map[machine.Key]machine.Piece{{Kind: machine.KindRoot}: nil}
 	c := commit{x: x, event: machine.Event{Kind: machine.Started, Now: now, Start: &in.Start}, starting: true}
@@ -132,6 +134,7 @@ type commit struct {
 	starting bool
 	result   machine.Result
 	entries  []*outboxEntry
+	owed     []machine.Attempt // whose work is to be cancelled
 }
 
 func (c *commit) ended() bool { return c.result.Status != machine.Running && c.result.Status != 0 }
@@ -184,6 +187,7 @@ func (e *Engine) drop(ctx context.Context, c *commit) error {
 // write puts everything that the step changed into one transaction.
 func (c *commit) write(tx store.Tx, retention time.Duration) error {
 	x, res := c.x, &c.result
+	c.owed = c.owed[:0]
 	revision, err := revisionOf(tx, x.arn)
 	if err != nil {
 		return err
@@ -212,7 +216,9 @@ func (c *commit) write(tx store.Tx, retention time.Duration) error {
 	if len(res.History) > 0 {
 		tx.Set(historyKey(x.arn, res.History[0].ID), machine.AppendHistory(nil, res.History))
 	}
-	c.writeCommands(tx)
+	if err := c.writeCommands(tx); err != nil {
+		return err
+	}
 	c.writeIndex(tx, retention)
 	return nil
 }
@@ -227,14 +233,14 @@ func (c *commit) answers() bool {
 	return false
 }
 
-func (c *commit) writeCommands(tx store.Tx) {
+func (c *commit) writeCommands(tx store.Tx) error {
 	x := c.x
 	switch c.event.Kind {
 	case machine.TimerFired:
 		tx.Delete(timerKey(x.arn, c.event.Timer))
 	default:
-		if c.answers() {
-			tx.Delete(outboxKey(x.arn, c.event.Attempt))
+		if err := c.writeAnswer(tx); err != nil {
+			return err
 		}
 	}
 	switch {
@@ -250,13 +256,16 @@ func (c *commit) writeCommands(tx store.Tx) {
 			tx.Set(outboxKey(x.arn, cmd.Attempt), c.entries[sent].encode())
 			sent++
 		case machine.CancelTask:
-			tx.Delete(outboxKey(x.arn, cmd.Attempt))
+			if err := c.writeCancel(tx, cmd.Attempt); err != nil {
+				return err
+			}
 		case machine.SetTimer:
 			tx.Set(timerKey(x.arn, cmd.Timer), []byte{})
 		case machine.CancelTimer:
 			tx.Delete(timerKey(x.arn, cmd.Timer))
 		}
 	}
+	return nil
 }
 
 // writeIndex writes the row that lists show when the execution starts or ends, and the end of its retention.
@@ -268,6 +277,9 @@ func (c *commit) writeIndex(tx store.Tx, retention time.Duration) {
 	row := Row{Name: m.Name, Status: c.result.Status, Start: m.Start, Version: m.VersionARN, Alias: m.AliasARN}
 	if c.ended() {
 		row.Stop = c.event.Now.UnixMilli()
+		if m.Waiter != nil {
+			tx.Set(debtKey(c.x.arn, machine.Attempt{}), []byte{recordVersion})
+		}
 		tx.Set(timerKey(c.x.arn, machine.Timer{Kind: expiryTimer, At: c.event.Now.Add(retention)}), []byte{})
 	}
 	tx.Set(indexKey(m.MachineARN, m.Start, c.x.arn), encodeRow(&row))
@@ -288,6 +300,12 @@ func (e *Engine) carryOut(c *commit) {
 		case machine.SetTimer:
 			e.timers.hint(x.p.id, cmd.Timer.At.UnixMilli())
 		}
+	}
+	for _, a := range c.owed {
+		e.settle(x.p, debt{x.arn, a})
+	}
+	if c.ended() && x.meta.Waiter != nil {
+		e.settle(x.p, debt{arn: x.arn})
 	}
 	for _, entry := range c.entries {
 		if !cancelled[entry.attempt] {

@@ -8,6 +8,9 @@
 //	x arn 'f' n      frames          x arn 'p' n   payloads
 //	h arn firstID    history, one chunk a commit
 //	o arn frame n    outbox: tasks that are sent and not answered; removed by the commit of the answer
+//	j arn frame n    .sync tasks that have started their work; removed by the commit of the answer
+//	y arn ...        what an ended or cancelled thing still owes: an answer to the task that waits for this execution, the
+//	                 cancellation of the work of a .sync task
 //	n arn            continuation: the last step ran out of budget
 //	t due arn timer  timers, and the end of the retention of a finished execution
 //	i machine start arn   the row that ListExecutions reads
@@ -48,6 +51,9 @@ type Definitions interface {
 // returns the outcome; ctx ends when the engine closes, and the outcome is then ignored.
 type Dispatcher interface {
 	Run(ctx context.Context, d Dispatch) Outcome
+	// Cancel stops what a .sync task has started; it is called until it returns nil, also after a restart, and also for a
+	// task that has started nothing.
+	Cancel(ctx context.Context, d Dispatch) error
 }
 
 // Dispatch is one task to be sent.
@@ -93,6 +99,8 @@ type Config struct {
 	Cached int
 	// Finished is called after the commit that ends an execution; nil for none.
 	Finished func(arn string, status machine.Status)
+	// Result is what a finished execution answers to the .sync task that waits for it.
+	Result func(d *Description, parsed bool) Outcome
 }
 
 // Engine runs executions on the partitions of one store.
@@ -181,6 +189,12 @@ func (e *Engine) Start(ctx context.Context) error {
 		}
 		for _, arn := range resumed[i].continuations {
 			e.resume(arn)
+		}
+		for _, d := range resumed[i].debts {
+			e.settle(p, d)
+		}
+		for _, arn := range resumed[i].express {
+			e.resumeExpress(p, arn)
 		}
 		if resumed[i].due != 0 {
 			e.timers.hint(p.id, resumed[i].due)

@@ -56,6 +56,8 @@ func (w *worker) Run(ctx context.Context, d engine.Dispatch) engine.Outcome {
 	return f(ctx, d)
 }
 
+func (w *worker) Cancel(context.Context, engine.Dispatch) error { return nil }
+
 func (w *worker) states() (names []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -121,10 +121,7 @@ func (e *Engine) dispatch(p *partition, entry *outboxEntry) {
 		if e.ctx.Err() != nil {
 			return
 		}
-		out := e.cfg.Dispatcher.Run(e.ctx, Dispatch{
-			ExecutionARN: entry.arn, MachineARN: entry.machine, Attempt: entry.attempt, Task: entry.task, Started: entry.started,
-			Token: aws.Token{Source: fmt.Sprintf("engine/%d", p.id), Seq: entry.sequence, Low: p.outbox.low()},
-		})
+		out := e.cfg.Dispatcher.Run(e.ctx, entry.dispatch(p))
 		for delay := 10 * time.Millisecond; e.ctx.Err() == nil; delay = min(2*delay, time.Second) {
 			err := e.outcome(p, entry, out)
 			if err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, store.ErrFailed) || errors.Is(err, store.ErrClosed) {
@@ -137,6 +134,13 @@ func (e *Engine) dispatch(p *partition, entry *outboxEntry) {
 			e.pause(delay)
 		}
 	})
+}
+
+func (o *outboxEntry) dispatch(p *partition) Dispatch {
+	return Dispatch{
+		ExecutionARN: o.arn, MachineARN: o.machine, Attempt: o.attempt, Task: o.task, Started: o.started,
+		Token: aws.Token{Source: fmt.Sprintf("engine/%d", p.id), Seq: o.sequence, Low: min(p.outbox.low(), o.sequence)},
+	}
 }
 
 // pause waits on the engine's clock.
@@ -172,7 +176,10 @@ func (e *Engine) outcome(p *partition, entry *outboxEntry, out Outcome) error {
 	default:
 		panic("engine: outcome without a kind")
 	}
-	_, err := e.Deliver(e.ctx, entry.arn, ev)
+	answer, err := e.Deliver(e.ctx, entry.arn, ev)
+	if err == nil && answer != machine.Taken && entry.starts() {
+		return e.cfg.Dispatcher.Cancel(e.ctx, entry.dispatch(p)) // it was cancelled while the request was under way
+	}
 	return err
 }
 
@@ -180,6 +187,8 @@ func (e *Engine) outcome(p *partition, entry *outboxEntry, out Outcome) error {
 type resume struct {
 	tasks         []*outboxEntry
 	continuations []string
+	debts         []debt
+	express       []string
 	due           int64 // epoch milliseconds of the first timer, 0 for none
 }
 
@@ -210,6 +219,20 @@ func (e *Engine) recover(ctx context.Context, p *partition) (r resume, err error
 		for k := range rd.Scan(table, table.End(), false) {
 			arn, _, _ := store.CutStr(k[1:])
 			r.continuations = append(r.continuations, arn)
+		}
+		table = store.K(store.TableDebt)
+		for k := range rd.Scan(table, table.End(), false) {
+			d, err := decodeDebt(k)
+			if err != nil {
+				bad = err
+				break
+			}
+			r.debts = append(r.debts, d)
+		}
+		table = store.K(store.TableExpress)
+		for k := range rd.Scan(table, table.End(), false) {
+			arn, _, _ := store.CutStr(k[1:])
+			r.express = append(r.express, arn)
 		}
 		r.due, err = firstTimer(rd)
 		return errors.Join(bad, err)

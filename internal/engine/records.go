@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/newel-run/newel/asl/value"
+	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/store"
 	"github.com/newel-run/newel/machine"
 )
@@ -16,14 +17,15 @@ const recordVersion = 1
 
 // Meta is what never changes about an execution.
 type Meta struct {
-	Definition string `json:"d"`           // id of the definition revision
-	MachineARN string `json:"m"`           // unqualified
-	Name       string `json:"n"`           // of the execution
-	Start      int64  `json:"s"`           // epoch microseconds, so that executions of one millisecond keep their order in lists
-	VersionARN string `json:"v,omitempty"` // if started through a version or an alias
-	AliasARN   string `json:"a,omitempty"`
-	Trace      string `json:"t,omitempty"` // traceHeader
-	Token      string `json:"k,omitempty"` // delivery that started it, if it was an internal one
+	Definition string      `json:"d"`           // id of the definition revision
+	MachineARN string      `json:"m"`           // unqualified
+	Name       string      `json:"n"`           // of the execution
+	Start      int64       `json:"s"`           // epoch microseconds, so that executions of one millisecond keep their order in lists
+	VersionARN string      `json:"v,omitempty"` // if started through a version or an alias
+	AliasARN   string      `json:"a,omitempty"`
+	Trace      string      `json:"t,omitempty"` // traceHeader
+	Token      string      `json:"k,omitempty"` // delivery that started it, if it was an internal one
+	Waiter     *aws.Waiter `json:"w,omitempty"` // .sync task that waits for its end
 }
 
 // StartMs is when the execution began, in epoch milliseconds.

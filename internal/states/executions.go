@@ -27,51 +27,14 @@ func noExecution(arn string) *aws.Error {
 }
 
 func (s *Service) startExecution(ctx context.Context, c *service.Context) (any, error) {
-	var in struct {
-		StateMachineArn, Name string
-		Input                 *string
-		TraceHeader           string
-	}
-	if err := service.Decode(c.Request, &in); err != nil {
-		return nil, err
-	}
-	n, err := parseType(in.StateMachineArn, "stateMachine")
+	start, h, err := s.prepareStart(ctx, c)
 	if err != nil {
 		return nil, err
-	}
-	if in.Name == "" {
-		in.Name = nameFor(c.Token)
-	} else if err := checkName(in.Name); err != nil {
-		return nil, err
-	}
-	input, err := executionInput(in.Input)
-	if err != nil {
-		return nil, err
-	}
-	arn := n.machineARN()
-	h, err := s.revisions.head(ctx, arn)
-	if err != nil {
-		return nil, err
-	}
-	if h == nil || n.qualifier() != "" {
-		return nil, noMachine(in.StateMachineArn)
 	}
 	if h.Type == "EXPRESS" {
-		return nil, unsupported("executions of EXPRESS state machines")
+		return s.startExpress(ctx, *start)
 	}
-	r, err := s.revisions.revision(ctx, h.Revision)
-	if err != nil {
-		return nil, err
-	}
-	start := engine.StartInput{Definition: h.Revision, Trace: in.TraceHeader, Start: machine.Start{
-		ARN: executionARN(n, in.Name), Name: in.Name, MachineARN: arn, MachineName: h.Name, RoleARN: r.RoleARN,
-		Region: n.Region, Input: input,
-	}}
-	rand.Read(start.Seed[:])
-	if c.Token.Seq != 0 {
-		start.Token = fmt.Sprintf("%s/%d", c.Token.Source, c.Token.Seq)
-	}
-	at, err := s.engine.StartExecution(ctx, start)
+	at, err := s.engine.StartExecution(ctx, *start)
 	if errors.Is(err, engine.ErrExists) {
 		return nil, aws.Errorf("ExecutionAlreadyExists", "Execution Already Exists: '%s'", start.ARN)
 	}
@@ -81,6 +44,56 @@ func (s *Service) startExecution(ctx context.Context, c *service.Context) (any, 
 	return started(start.ARN, at), nil
 }
 
+// prepareStart checks the input of StartExecution and StartSyncExecution and finds the machine's current revision.
+func (s *Service) prepareStart(ctx context.Context, c *service.Context) (*engine.StartInput, *head, error) {
+	var in struct {
+		StateMachineArn, Name string
+		Input                 *string
+		TraceHeader           string
+	}
+	if err := service.Decode(c.Request, &in); err != nil {
+		return nil, nil, err
+	}
+	n, err := parseType(in.StateMachineArn, "stateMachine")
+	if err != nil {
+		return nil, nil, err
+	}
+	if in.Name == "" {
+		in.Name = nameFor(c.Token)
+	} else if err := checkName(in.Name); err != nil {
+		return nil, nil, err
+	}
+	input, err := executionInput(in.Input)
+	if err != nil {
+		return nil, nil, err
+	}
+	arn := n.machineARN()
+	h, err := s.revisions.head(ctx, arn)
+	if err != nil {
+		return nil, nil, err
+	}
+	if h == nil || n.qualifier() != "" {
+		return nil, nil, noMachine(in.StateMachineArn)
+	}
+	r, err := s.revisions.revision(ctx, h.Revision)
+	if err != nil {
+		return nil, nil, err
+	}
+	start := &engine.StartInput{Definition: h.Revision, Trace: in.TraceHeader, Waiter: c.Waiter, Start: machine.Start{
+		ARN: executionARN(n, in.Name), Name: in.Name, MachineARN: arn, MachineName: h.Name, RoleARN: r.RoleARN,
+		Region: n.Region, Input: input, Express: h.Type == "EXPRESS",
+	}}
+	if start.Express {
+		n.Resource = "express:" + h.Name + ":" + in.Name + ":" + newUUID()
+		start.ARN = n.ARN.String()
+	}
+	rand.Read(start.Seed[:])
+	if c.Token.Seq != 0 {
+		start.Token = fmt.Sprintf("%s/%d", c.Token.Source, c.Token.Seq)
+	}
+	return start, h, nil
+}
+
 // nameFor makes the name of an execution that was given none: an internal delivery that is repeated gets the same one.
 func nameFor(t aws.Token) string {
 	if t.Seq == 0 {
@@ -88,28 +101,6 @@ func nameFor(t aws.Token) string {
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d", t.Source, t.Seq))
 	return formatUUID([16]byte(sum[:16]))
-}
-
-// startSyncExecution answers for STANDARD machines; EXPRESS ones cannot be run yet.
-func (s *Service) startSyncExecution(ctx context.Context, c *service.Context) (any, error) {
-	var in struct{ StateMachineArn string }
-	if err := service.Decode(c.Request, &in); err != nil {
-		return nil, err
-	}
-	n, err := parseType(in.StateMachineArn, "stateMachine")
-	if err != nil {
-		return nil, err
-	}
-	h, err := s.revisions.head(ctx, n.machineARN())
-	switch {
-	case err != nil:
-		return nil, err
-	case h == nil:
-		return nil, noMachine(in.StateMachineArn)
-	case h.Type == "STANDARD":
-		return nil, aws.Errorf("StateMachineTypeNotSupported", "This operation is not supported by this type of state machine")
-	}
-	return nil, unsupported("executions of EXPRESS state machines")
 }
 
 // started is the answer of StartExecution, written by hand because it is the hottest.

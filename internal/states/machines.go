@@ -185,9 +185,13 @@ func (s *Service) checkRevision(r *revision) error {
 	if logging.Level != "" && logging.Level != "OFF" {
 		return unsupported("loggingConfiguration with level " + logging.Level)
 	}
+	return checkEncryption(r.Encryption)
+}
+
+func checkEncryption(raw json.RawMessage) error {
 	var encryption struct{ Type string }
-	if len(r.Encryption) > 0 {
-		if err := json.Unmarshal(r.Encryption, &encryption); err != nil {
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &encryption); err != nil {
 			return aws.Errorf("InvalidEncryptionConfiguration", "Invalid Encryption Configuration: %s", err)
 		}
 	}

@@ -28,7 +28,11 @@ type Service struct {
 	revisions *revisions
 	resource  func(i asl.Integration, resource string) string
 	model     *aws.Service
+	polls     *polls
 }
+
+// scheduleActivityTask is an operation that only this server's tasks call.
+const scheduleActivityTask = "ScheduleActivityTask"
 
 // Config is what the API needs beside the common environment.
 type Config struct {
@@ -42,11 +46,11 @@ type Config struct {
 
 // New makes the service and its engine; Start begins the engine's work.
 func New(cfg Config) *Service {
-	s := &Service{env: cfg.Env, resource: cfg.Resource, model: aws.MustModel("states")}
+	s := &Service{env: cfg.Env, resource: cfg.Resource, model: aws.MustModel("states"), polls: newPolls()}
 	s.revisions = newRevisions(cfg.Env.Store)
 	s.engine = engine.New(engine.Config{
 		Store: cfg.Env.Store, Definitions: s.revisions, Dispatcher: cfg.Dispatcher, Clock: cfg.Clock,
-		Log: cfg.Env.Log, Limits: cfg.Limits,
+		Log: cfg.Env.Log, Limits: cfg.Limits, Result: nestedResult,
 	})
 	s.Service = service.New("states", cfg.Env, s.rows())
 	s.Place = func(_, _, key string) store.Partition { return store.Place(cfg.Env.Store.Partitions(), key) }
@@ -103,6 +107,13 @@ func (s *Service) rows() []service.Operation {
 		{Name: "SendTaskSuccess", Do: do(s.sendTaskSuccess)},
 		{Name: "SendTaskFailure", Do: do(s.sendTaskFailure)},
 		{Name: "SendTaskHeartbeat", Do: do(s.sendTaskHeartbeat)},
+		{Name: "CreateActivity", Key: activityByName, Update: s.createActivity},
+		{Name: "DescribeActivity", Key: activityByARN, View: s.describeActivity},
+		{Name: "DeleteActivity", Key: activityByARN, Update: s.deleteActivity},
+		{Name: "ListActivities", Do: do(s.listActivities)},
+		{Name: "GetActivityTask", Do: do(s.getActivityTask)},
+		{Name: scheduleActivityTask, Key: activityByARN, Update: s.scheduleActivityTask},
+		{Name: stopExecutionOf, Do: do(s.stopExecutionOf)},
 		{Name: "StartSyncExecution", Do: do(s.startSyncExecution)},
 	}
 }

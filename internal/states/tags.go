@@ -1,6 +1,7 @@
 package states
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -31,22 +32,30 @@ func mergeTags(old, add []tag) ([]tag, error) {
 	return out, nil
 }
 
-// tagged reads the machine that a tag operation names. A version or alias has no tags of its own.
-func tagged(rd store.Reader, resourceARN string) (*head, error) {
+// tagged reads the tags of the machine or activity that a tag operation names, and says how to write them. A version or
+// alias has no tags of its own.
+func tagged(rd store.Reader, resourceARN string) (tags []tag, write func(store.Tx, []tag) error, err error) {
 	missing := aws.Errorf("ResourceNotFound", "Resource not found: '%s'", resourceARN)
 	missing.Fields = map[string]any{"resourceName": resourceARN}
 	n, err := parse(resourceARN)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if n.Type != "stateMachine" || n.qualifier() != "" {
-		return nil, missing
+	switch {
+	case n.Type == "stateMachine" && n.qualifier() == "":
+		h, err := readHead(rd, resourceARN)
+		if err != nil || h == nil {
+			return nil, nil, cmp.Or[error](err, missing)
+		}
+		return h.Tags, func(tx store.Tx, tags []tag) error { h.Tags = tags; return writeHead(tx, h) }, nil
+	case n.Type == "activity":
+		a, err := readActivity(rd, resourceARN)
+		if err != nil || a == nil {
+			return nil, nil, cmp.Or[error](err, missing)
+		}
+		return a.Tags, func(tx store.Tx, tags []tag) error { a.Tags = tags; return writeActivity(tx, a) }, nil
 	}
-	h, err := readHead(rd, resourceARN)
-	if err == nil && h == nil {
-		err = missing
-	}
-	return h, err
+	return nil, nil, missing
 }
 
 func (s *Service) tagResource(c *service.Context, tx store.Tx) (any, error) {
@@ -57,14 +66,14 @@ func (s *Service) tagResource(c *service.Context, tx store.Tx) (any, error) {
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
 	}
-	h, err := tagged(tx, in.ResourceArn)
+	tags, write, err := tagged(tx, in.ResourceArn)
 	if err != nil {
 		return nil, err
 	}
-	if h.Tags, err = mergeTags(h.Tags, in.Tags); err != nil {
+	if tags, err = mergeTags(tags, in.Tags); err != nil {
 		return nil, err
 	}
-	return nil, writeHead(tx, h)
+	return nil, write(tx, tags)
 }
 
 func (s *Service) untagResource(c *service.Context, tx store.Tx) (any, error) {
@@ -75,12 +84,11 @@ func (s *Service) untagResource(c *service.Context, tx store.Tx) (any, error) {
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
 	}
-	h, err := tagged(tx, in.ResourceArn)
+	tags, write, err := tagged(tx, in.ResourceArn)
 	if err != nil {
 		return nil, err
 	}
-	h.Tags = slices.DeleteFunc(h.Tags, func(t tag) bool { return slices.Contains(in.TagKeys, t.Key) })
-	return nil, writeHead(tx, h)
+	return nil, write(tx, slices.DeleteFunc(tags, func(t tag) bool { return slices.Contains(in.TagKeys, t.Key) }))
 }
 
 func (s *Service) listTags(c *service.Context, rd store.Reader) (any, error) {
@@ -88,12 +96,9 @@ func (s *Service) listTags(c *service.Context, rd store.Reader) (any, error) {
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
 	}
-	h, err := tagged(rd, in.ResourceArn)
+	tags, _, err := tagged(rd, in.ResourceArn)
 	if err != nil {
 		return nil, err
 	}
-	if h.Tags == nil {
-		h.Tags = []tag{}
-	}
-	return map[string]any{"tags": h.Tags}, nil
+	return map[string]any{"tags": append([]tag{}, tags...)}, nil
 }

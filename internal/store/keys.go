@@ -123,6 +123,9 @@ const (
 	TableAPI       byte = 'g' // apigateway
 	TableMapping   byte = 'r' // lambda: event source mappings
 	TableMapRun    byte = 'z' // maprun: distributed Map
+	TableDebt      byte = 'y' // engine: answers and cancellations that are owed
+	TableStarted   byte = 'j' // engine: .sync tasks whose work has been started
+	TableExpress   byte = 'X' // engine: asynchronous Express executions that run
 	TableMachine   byte = 'm' // states: state machines, revisions, tags
 	TableFunction  byte = 'f' // lambda
 	TableQueue     byte = 'q' // sqs

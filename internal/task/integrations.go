@@ -24,13 +24,26 @@ type row struct {
 	sdkForm            bool   // aws-sdk: members and causes in the newer SDK's form
 	// attributes are the members that hold attribute values, which may be written as bare strings.
 	attributes []string
+	// sync: .sync and .sync:2 are there; the service answers the request's Waiter when the work ends. cancel makes the call
+	// that stops the work.
+	sync   bool
+	cancel func(c *call) (*aws.Request, error)
+}
+
+// stopExecution stops the execution that states:startExecution.sync has started: the one that the same request under the
+// same delivery would start again.
+func stopExecution(c *call) (*aws.Request, error) {
+	req := *c.request
+	req.Operation, req.Token, req.Waiter = "StopExecutionOf", aws.Token{}, nil
+	req.Started = c.request.Token
+	return &req, nil
 }
 
 // optimised is the table of optimised integrations.
 var optimised = map[string]*row{
 	"lambda:invoke":         {service: "lambda", operation: "Invoke", prefix: "Lambda", sdk: "AWSLambda", tokens: true, payload: true},
 	"sqs:sendMessage":       {service: "sqs", operation: "SendMessage", prefix: "SQS", sdk: "AmazonSQS", tokens: true},
-	"states:startExecution": {service: "states", operation: "StartExecution", prefix: "StepFunctions", sdk: "AWSStepFunctions", tokens: true},
+	"states:startExecution": {service: "states", operation: "StartExecution", prefix: "StepFunctions", sdk: "AWSStepFunctions", tokens: true, sync: true, cancel: stopExecution},
 	"dynamodb:getItem":      {service: "dynamodb", operation: "GetItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2", attributes: []string{"Key"}},
 	"dynamodb:putItem":      {service: "dynamodb", operation: "PutItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2", attributes: []string{"Item", "ExpressionAttributeValues"}},
 	"dynamodb:updateItem":   {service: "dynamodb", operation: "UpdateItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2", attributes: []string{"Key", "ExpressionAttributeValues"}},
@@ -69,9 +82,6 @@ func (r *Runner) Problem(i asl.Integration, _ string) string {
 	if i.Kind == asl.LambdaARN || i.Kind == asl.Activity {
 		return ""
 	}
-	if i.Pattern == asl.Sync || i.Pattern == asl.Sync2 {
-		return fmt.Sprintf("Newel does not run %s:%s with .sync yet", i.Service, i.Action)
-	}
 	if i.SDK {
 		_, problem := r.sdkRow(&i)
 		return problem
@@ -83,6 +93,9 @@ func (r *Runner) Problem(i asl.Integration, _ string) string {
 	}
 	if i.Pattern == asl.WaitForTaskToken && !known.tokens {
 		return i.Service + ":" + i.Action + " has no .waitForTaskToken"
+	}
+	if (i.Pattern == asl.Sync || i.Pattern == asl.Sync2) && !known.sync {
+		return fmt.Sprintf("Newel does not run %s:%s with .sync yet", i.Service, i.Action)
 	}
 	return ""
 }
@@ -124,6 +137,12 @@ func (r *row) withAttributes(params *value.Doc) *value.Doc {
 // failure turns a service's error into the task's, in the words of the SDK that the integration uses.
 func (c *call) failure(err error) error {
 	var e *aws.Error
+	if c.row == nil {
+		if errors.As(err, &e) {
+			return &Failure{"States.Runtime", e.Message}
+		}
+		return &Failure{"States.Runtime", err.Error()}
+	}
 	if !errors.As(err, &e) {
 		return &Failure{c.row.prefix + ".SdkClientException", "Unable to execute HTTP request: " + err.Error()}
 	}

@@ -44,15 +44,36 @@ func (r *Runner) Run(ctx context.Context, d engine.Dispatch) engine.Outcome {
 	if err != nil {
 		return failed(call.failure(err))
 	}
+	if call.task.Kind == asl.Activity {
+		return engine.Outcome{Kind: engine.TaskQueued}
+	}
 	result, err := call.result(out)
 	if err != nil {
 		return failed(err)
 	}
 	kind := engine.TaskSucceeded
-	if d.Task.Integration.Pattern == asl.WaitForTaskToken {
+	if d.Task.Integration.Pattern != asl.RequestResponse && call.task.Kind == asl.Service {
 		kind = engine.TaskSubmitted
 	}
 	return engine.Outcome{Kind: kind, Output: result}
+}
+
+// Cancel implements engine.Dispatcher: it stops what a .sync task has started.
+func (r *Runner) Cancel(ctx context.Context, d engine.Dispatch) error {
+	call, err := r.plan(d)
+	if err != nil || call.row == nil || call.row.cancel == nil {
+		return nil //nolint:nilerr // a task that could not be planned has started nothing
+	}
+	req, err := call.row.cancel(call)
+	if err != nil {
+		return err
+	}
+	_, err = r.Caller.Call(ctx, req)
+	var e *aws.Error
+	if errors.As(err, &e) && !e.Fault {
+		return nil // it is not there, or it has ended
+	}
+	return err
 }
 
 // Failure is a task's error as the state machine sees it.
@@ -75,13 +96,14 @@ type call struct {
 	model     *aws.Service
 	operation *aws.Operation
 	task      *asl.Integration
-	legacy    bool // direct function ARN: the payload is the whole result
+	token     string // of the task
+	legacy    bool   // direct function ARN: the payload is the whole result
 }
 
 // plan turns a task into its call.
 func (r *Runner) plan(d engine.Dispatch) (*call, error) {
 	arn, _ := aws.ParseARN(d.ExecutionARN)
-	c := &call{task: &d.Task.Integration, request: &aws.Request{
+	c := &call{task: &d.Task.Integration, token: d.Task.Token, request: &aws.Request{
 		Account: arn.Account, Region: arn.Region, Principal: d.Task.Role, Token: d.Token, ID: requestID(),
 	}}
 	switch {
@@ -92,7 +114,11 @@ func (r *Runner) plan(d engine.Dispatch) (*call, error) {
 		c.request.Body = d.Task.Arguments.Bytes()
 		return c, c.bind(nil)
 	case c.task.Kind == asl.Activity:
-		return nil, &Failure{"States.Runtime", "Newel does not run activities yet: " + d.Task.Resource}
+		c.request.Service, c.request.Operation = "states", "ScheduleActivityTask"
+		b := value.AppendString([]byte(`{"activityArn":`), d.Task.Resource)
+		b = value.AppendString(append(b, `,"taskToken":`...), d.Task.Token)
+		c.request.Input = append(append(append(b, `,"input":`...), d.Task.Arguments.Bytes()...), '}')
+		return c, nil
 	case c.task.SDK:
 		row, problem := r.sdkRow(c.task)
 		if problem != "" {
@@ -136,6 +162,9 @@ func (c *call) bind(params *value.Doc) error {
 		return unusable(params, err.Error())
 	}
 	c.request.Input, c.request.Body = in, body
+	if c.task.Pattern == asl.Sync || c.task.Pattern == asl.Sync2 {
+		c.request.Waiter = &aws.Waiter{Token: c.token, Parsed: c.task.Pattern == asl.Sync2}
+	}
 	return nil
 }
 

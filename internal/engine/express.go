@@ -1,0 +1,226 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/newel-run/newel/asl"
+	"github.com/newel-run/newel/asl/value"
+	"github.com/newel-run/newel/internal/store"
+	"github.com/newel-run/newel/machine"
+)
+
+// Express executions run in memory on the same machine. A synchronous one leaves nothing; an asynchronous one stores one
+// record before its start is answered and removes it at its end, so that after a crash it runs again (at least once).
+
+// expressLimit is how long an Express execution may take.
+const expressLimit = 5 * time.Minute
+
+// ExpressResult is how an Express execution ended.
+type ExpressResult struct {
+	Status       machine.Status
+	Output       *value.Doc // if it succeeded
+	Error, Cause *string
+	Start, Stop  time.Time
+	History      []machine.HistoryEvent
+}
+
+// expressRun is one Express execution.
+type expressRun struct {
+	e      *Engine
+	def    *asl.Definition
+	in     *StartInput
+	pieces map[machine.Key]machine.Piece
+	events chan machine.Event
+	timers map[machine.Timer]func() bool
+	work   sync.WaitGroup
+	result ExpressResult
+}
+
+// RunExpress runs an Express execution to its end.
+func (e *Engine) RunExpress(ctx context.Context, in StartInput) (*ExpressResult, error) {
+	def, err := e.cfg.Definitions.Definition(ctx, in.Definition)
+	if err != nil {
+		return nil, err
+	}
+	in.Express = true
+	r := &expressRun{e: e, def: def, in: &in, pieces: map[machine.Key]machine.Piece{}, events: make(chan machine.Event, 16), timers: map[machine.Timer]func() bool{}}
+	ctx, cancel := context.WithCancel(ctx)
+	defer r.work.Wait()
+	defer cancel()
+	stop := context.AfterFunc(e.ctx, cancel)
+	defer stop()
+	return &r.result, r.run(ctx)
+}
+
+func (r *expressRun) run(ctx context.Context) error {
+	late := make(chan struct{})
+	stop := r.e.cfg.Clock.AfterFunc(expressLimit, func() { close(late) })
+	defer stop()
+	defer func() {
+		for _, stop := range r.timers {
+			stop()
+		}
+	}()
+	ev := machine.Event{Kind: machine.Started, Now: r.e.now(), Start: &r.in.Start}
+	r.result.Start = ev.Now
+	for {
+		more := r.step(ctx, ev)
+		if r.result.Status != machine.Running {
+			return nil
+		}
+		if more {
+			ev = machine.Event{Kind: machine.Continue, Now: r.e.now()}
+			continue
+		}
+		select {
+		case ev = <-r.events:
+			ev.Now = r.e.now()
+		case <-late:
+			r.timeOut()
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// timeOut ends an execution that took longer than Express executions may.
+func (r *expressRun) timeOut() {
+	name := asl.ErrorTimeout
+	r.result.Status, r.result.Error, r.result.Stop = machine.TimedOut, &name, r.e.now()
+}
+
+// step applies an event and carries out what follows.
+func (r *expressRun) step(ctx context.Context, ev machine.Event) (more bool) {
+	pieces := func(k machine.Key) machine.Piece { return r.pieces[k] }
+	res := machine.Step(r.def, pieces, ev, r.e.cfg.Limits)
+	if res.NoOp {
+		r.result.Status = machine.Running
+		return false
+	}
+	for _, ch := range res.Changes {
+		if ch.Piece == nil {
+			delete(r.pieces, ch.Key)
+			continue
+		}
+		r.pieces[ch.Key] = ch.Piece
+	}
+	r.result.History = append(r.result.History, res.History...)
+	r.result.Status = res.Status
+	if res.Status != machine.Running {
+		root := r.pieces[machine.Key{Kind: machine.KindRoot}].(*machine.Root)
+		r.result.Output, r.result.Error, r.result.Cause, r.result.Stop = root.Output(pieces), root.Error(), root.Cause(), root.StopTime()
+		return false
+	}
+	for i := range res.Commands {
+		r.carryOut(ctx, &res.Commands[i])
+	}
+	return res.More
+}
+
+func (r *expressRun) carryOut(ctx context.Context, cmd *machine.Command) {
+	switch cmd.Kind {
+	case machine.RunTask:
+		r.work.Go(func() {
+			out := r.e.cfg.Dispatcher.Run(ctx, Dispatch{ExecutionARN: r.in.ARN, MachineARN: r.in.MachineARN, Attempt: cmd.Attempt, Task: cmd.Task, Started: r.e.now()})
+			ev := machine.Event{Kind: machine.TaskSucceeded, Attempt: cmd.Attempt, Output: out.Output, Error: out.Error, Cause: out.Cause}
+			if out.Kind == TaskFailed {
+				ev.Kind = machine.TaskFailed
+			}
+			r.send(ctx, ev)
+		})
+	case machine.SetTimer:
+		timer := cmd.Timer
+		r.timers[timer] = r.e.cfg.Clock.AfterFunc(timer.At.Sub(r.e.cfg.Clock.Now()), func() {
+			r.send(ctx, machine.Event{Kind: machine.TimerFired, Timer: timer})
+		})
+	case machine.CancelTimer:
+		if stop := r.timers[cmd.Timer]; stop != nil {
+			stop()
+			delete(r.timers, cmd.Timer)
+		}
+	case machine.CancelTask: // its answer is a no-op
+	}
+}
+
+func (r *expressRun) send(ctx context.Context, ev machine.Event) {
+	select {
+	case r.events <- ev:
+	case <-ctx.Done():
+	}
+}
+
+// expressKey holds an asynchronous execution that runs.
+func expressKey(arn string) store.Key { return store.K(store.TableExpress, arn) }
+
+type expressRecord struct {
+	Input      json.RawMessage `json:"i"`
+	Start      machine.Start   `json:"s"`
+	Definition string          `json:"d"`
+	Trace      string          `json:"t,omitempty"`
+}
+
+// StartExpress starts an asynchronous Express execution and returns once it will run even over a crash.
+func (e *Engine) StartExpress(ctx context.Context, in StartInput) (time.Time, error) {
+	rec := expressRecord{Input: in.Input.Bytes(), Start: in.Start, Definition: in.Definition, Trace: in.Trace}
+	rec.Start.Input = nil
+	b, err := json.Marshal(rec)
+	if err != nil {
+		return time.Time{}, err
+	}
+	p := e.partitionOf(in.ARN)
+	now := e.now()
+	err = e.cfg.Store.Update(ctx, p.id, func(tx store.Tx) error {
+		tx.Set(expressKey(in.ARN), append([]byte{recordVersion}, b...))
+		return nil
+	})
+	if err == nil {
+		e.runExpress(p, in)
+	}
+	return now, err
+}
+
+// runExpress runs an asynchronous execution in the background and removes its record.
+func (e *Engine) runExpress(p *partition, in StartInput) {
+	e.work.Go(func() {
+		if _, err := e.RunExpress(e.ctx, in); err != nil {
+			if e.ctx.Err() == nil {
+				e.cfg.Log.Error("an Express execution could not be run", "execution", in.ARN, "error", err)
+			}
+			return
+		}
+		err := e.cfg.Store.Update(store.Finishing(e.ctx), p.id, func(tx store.Tx) error {
+			tx.Delete(expressKey(in.ARN))
+			return nil
+		})
+		if err != nil && e.ctx.Err() == nil {
+			e.cfg.Log.Error("the record of an Express execution could not be removed", "execution", in.ARN, "error", err)
+		}
+	})
+}
+
+// resumeExpress runs again what was running when the server stopped.
+func (e *Engine) resumeExpress(p *partition, arn string) {
+	var rec expressRecord
+	err := e.cfg.Store.View(e.ctx, p.id, func(rd store.Reader) error {
+		b, err := rd.Get(expressKey(arn))
+		if err != nil || b == nil {
+			return errors.Join(err, fmt.Errorf("%w: %s", ErrNotFound, arn))
+		}
+		if err := checkVersion(b); err != nil {
+			return err
+		}
+		return json.Unmarshal(b[1:], &rec)
+	})
+	if err != nil {
+		e.cfg.Log.Error("an Express execution could not be resumed", "execution", arn, "error", err)
+		return
+	}
+	rec.Start.Input = value.Text(rec.Input)
+	e.runExpress(p, StartInput{Start: rec.Start, Definition: rec.Definition, Trace: rec.Trace})
+}

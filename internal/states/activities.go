@@ -1,0 +1,363 @@
+package states
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/newel-run/newel/asl/value"
+	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/service"
+	"github.com/newel-run/newel/internal/store"
+	"github.com/newel-run/newel/machine"
+)
+
+// An activity's queue is an index of tasks that wait for a worker: rows in the activity's partition, in the order in
+// which the tasks were scheduled, each with the token and the input. A poll takes the first row that no other poll is
+// looking at, claims the task in a transaction of the EXECUTION, which writes ActivityStarted and starts the timers, and
+// only then removes the row and answers. A crash in between leaves a row whose claim will be refused, and which the next
+// poll removes; a task is never handed out twice.
+
+// activity is a registered activity.
+type activity struct {
+	ARN        string          `json:"arn"`
+	Name       string          `json:"name"`
+	Created    int64           `json:"created"` // epoch milliseconds
+	Encryption json.RawMessage `json:"encryption,omitempty"`
+	Tags       []tag           `json:"tags,omitempty"`
+	Last       uint64          `json:"last"` // number of the last task
+}
+
+// waitingTask is a row of an activity's queue.
+type waitingTask struct {
+	Token string          `json:"t"`
+	Input json.RawMessage `json:"i"`
+}
+
+func activityKey(arn string) store.Key { return store.K(store.TableActivity, "activity", arn) }
+func waitingKey(arn string) store.Key  { return store.K(store.TableActivity, "task", arn) }
+
+func noActivity(arn string) *aws.Error {
+	return aws.Errorf("ActivityDoesNotExist", "Activity Does Not Exist: '%s'", arn)
+}
+
+func readActivity(rd store.Reader, arn string) (*activity, error) {
+	b, err := rd.Get(activityKey(arn))
+	if err != nil || b == nil {
+		return nil, err
+	}
+	a := &activity{}
+	return a, json.Unmarshal(b, a)
+}
+
+func writeActivity(tx store.Tx, a *activity) error {
+	b, err := service.Marshal(a)
+	if err == nil {
+		tx.Set(activityKey(a.ARN), b)
+	}
+	return err
+}
+
+func activityByName(r *aws.Request) (string, error) {
+	var in struct{ Name string }
+	if err := service.Decode(r, &in); err != nil {
+		return "", err
+	}
+	return newARN(r, "activity:"+in.Name), nil
+}
+
+func activityByARN(r *aws.Request) (string, error) {
+	var in struct{ ActivityArn string }
+	if err := service.Decode(r, &in); err != nil {
+		return "", err
+	}
+	_, err := parseType(in.ActivityArn, "activity")
+	return in.ActivityArn, err
+}
+
+func (s *Service) createActivity(c *service.Context, tx store.Tx) (any, error) {
+	var in struct {
+		Name                    string
+		Tags                    []tag
+		EncryptionConfiguration json.RawMessage
+	}
+	if err := service.Decode(c.Request, &in); err != nil {
+		return nil, err
+	}
+	if err := checkName(in.Name); err != nil {
+		return nil, err
+	}
+	if err := checkEncryption(in.EncryptionConfiguration); err != nil {
+		return nil, err
+	}
+	arn := newARN(c.Request, "activity:"+in.Name)
+	a, err := readActivity(tx, arn)
+	if err != nil {
+		return nil, err
+	}
+	encryption := rawOr(in.EncryptionConfiguration, "")
+	if a != nil && !bytes.Equal(a.Encryption, encryption) {
+		return nil, aws.Errorf("ActivityAlreadyExists", "Activity Already Exists: '%s'", arn)
+	}
+	if a == nil {
+		a = &activity{ARN: arn, Name: in.Name, Created: c.Now.UnixMilli(), Encryption: encryption}
+		if a.Tags, err = mergeTags(nil, in.Tags); err != nil {
+			return nil, err
+		}
+		if err := writeActivity(tx, a); err != nil {
+			return nil, err
+		}
+	}
+	return map[string]any{"activityArn": arn, "creationDate": epoch(a.Created)}, nil
+}
+
+func (s *Service) describeActivity(c *service.Context, rd store.Reader) (any, error) {
+	arn, err := activityByARN(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	a, err := readActivity(rd, arn)
+	if err != nil {
+		return nil, err
+	}
+	if a == nil {
+		return nil, noActivity(arn)
+	}
+	return map[string]any{"activityArn": a.ARN, "name": a.Name, "creationDate": epoch(a.Created),
+		"encryptionConfiguration": rawOr(a.Encryption, `{"type":"AWS_OWNED_KEY"}`)}, nil
+}
+
+// deleteActivity answers success for an activity that is not there, as AWS does. Tasks that wait are not handed out any
+// more; they end by their timeouts.
+func (s *Service) deleteActivity(c *service.Context, tx store.Tx) (any, error) {
+	arn, err := activityByARN(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	tx.Delete(activityKey(arn))
+	tx.DeleteRange(waitingKey(arn), waitingKey(arn).End())
+	return nil, nil
+}
+
+func (s *Service) listActivities(ctx context.Context, c *service.Context) (any, error) {
+	var in struct {
+		MaxResults int
+		NextToken  *string
+	}
+	if err := service.Decode(c.Request, &in); err != nil {
+		return nil, err
+	}
+	after, err := decodePage(in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	prefix := newARN(c.Request, "activity:")
+	table := store.K(store.TableActivity, "activity")
+	var all []*activity
+	for p := range s.env.Store.Partitions() {
+		err := s.env.Store.View(ctx, store.Partition(p), func(rd store.Reader) error {
+			for _, v := range rd.Scan(table, table.End(), false) {
+				a := &activity{}
+				if err := json.Unmarshal(v, a); err != nil {
+					return err
+				}
+				if strings.HasPrefix(a.ARN, prefix) && a.ARN > after {
+					all = append(all, a)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(all, func(a, b *activity) int { return strings.Compare(a.ARN, b.ARN) })
+	out := map[string]any{}
+	if limit := pageSize(in.MaxResults); len(all) > limit {
+		all = all[:limit]
+		out["nextToken"] = encodePage(all[limit-1].ARN)
+	}
+	list := make([]map[string]any, len(all))
+	for i, a := range all {
+		list[i] = map[string]any{"activityArn": a.ARN, "name": a.Name, "creationDate": epoch(a.Created)}
+	}
+	out["activities"] = list
+	return out, nil
+}
+
+// scheduleActivityTask puts a task into its activity's queue. It is not an operation of AWS's API, so only the engine's
+// tasks reach it.
+func (s *Service) scheduleActivityTask(c *service.Context, tx store.Tx) (any, error) {
+	var in struct {
+		ActivityArn, TaskToken string
+		Input                  json.RawMessage
+	}
+	if err := service.Decode(c.Request, &in); err != nil {
+		return nil, err
+	}
+	a, err := readActivity(tx, in.ActivityArn)
+	if err != nil {
+		return nil, err
+	}
+	if a == nil {
+		return nil, aws.Errorf("ActivityDoesNotExist", "The activity %s does not exist.", in.ActivityArn)
+	}
+	a.Last++
+	b, err := service.Marshal(waitingTask{in.TaskToken, in.Input})
+	if err != nil {
+		return nil, err
+	}
+	tx.Set(waitingKey(a.ARN).U64(a.Last), b)
+	c.After = append(c.After, func() { s.polls.wake(a.ARN) })
+	return nil, writeActivity(tx, a)
+}
+
+// longPoll is how long a poll waits for a task.
+const longPoll = 60 * time.Second
+
+func (s *Service) getActivityTask(ctx context.Context, c *service.Context) (any, error) {
+	var in struct{ ActivityArn, WorkerName string }
+	if err := service.Decode(c.Request, &in); err != nil {
+		return nil, err
+	}
+	if _, err := parseType(in.ActivityArn, "activity"); err != nil {
+		return nil, err
+	}
+	end := time.NewTimer(longPoll)
+	defer end.Stop()
+	for {
+		woken := s.polls.wait(in.ActivityArn)
+		task, err := s.takeTask(ctx, in.ActivityArn, in.WorkerName)
+		if err != nil || task != nil {
+			s.polls.leave(in.ActivityArn, woken)
+			return task, err
+		}
+		select {
+		case <-woken:
+			continue
+		case <-end.C:
+		case <-aws.Draining(ctx):
+		case <-ctx.Done():
+		}
+		s.polls.leave(in.ActivityArn, woken)
+		return nil, nil
+	}
+}
+
+// takeTask claims the first task that waits, or answers nil.
+func (s *Service) takeTask(ctx context.Context, arn, worker string) (any, error) {
+	p := s.PartitionOf("", "", arn)
+	for {
+		key, task, err := s.firstTask(ctx, p, arn)
+		if err != nil || task == nil {
+			return nil, err
+		}
+		answer, err := s.engine.AnswerToken(ctx, task.Token, machine.Event{Kind: machine.ActivityClaimed, Worker: worker})
+		if err == nil {
+			err = s.env.Store.Update(store.Finishing(ctx), p, func(tx store.Tx) error { tx.Delete(key); return nil })
+		}
+		s.polls.done(key)
+		if err != nil {
+			return nil, err
+		}
+		if answer == machine.Taken {
+			b := value.AppendString([]byte(`{"taskToken":`), task.Token)
+			b = value.AppendString(append(b, `,"input":`...), string(task.Input))
+			return json.RawMessage(append(b, '}')), nil
+		}
+	}
+}
+
+// firstTask finds the first row that no other poll is looking at; the caller gives it up with polls.done.
+func (s *Service) firstTask(ctx context.Context, p store.Partition, arn string) (key []byte, task *waitingTask, err error) {
+	err = s.env.Store.View(ctx, p, func(rd store.Reader) error {
+		if a, err := readActivity(rd, arn); err != nil || a == nil {
+			if err == nil {
+				err = noActivity(arn)
+			}
+			return err
+		}
+		for k, v := range rd.Scan(waitingKey(arn), waitingKey(arn).End(), false) {
+			if !s.polls.take(k) {
+				continue
+			}
+			key, task = bytes.Clone(k), &waitingTask{}
+			return json.Unmarshal(v, task)
+		}
+		return nil
+	})
+	if err != nil && key != nil {
+		s.polls.done(key)
+	}
+	return key, task, err
+}
+
+// polls are the workers that wait, first come first served, and the rows that are being claimed.
+type polls struct {
+	mu       sync.Mutex
+	waiting  map[string][]chan struct{} // by activity ARN
+	claiming map[string]bool            // by row key
+}
+
+func newPolls() *polls {
+	return &polls{waiting: map[string][]chan struct{}{}, claiming: map[string]bool{}}
+}
+
+// wait joins the line; the channel is closed when it is this poll's turn to look.
+func (p *polls) wait(arn string) chan struct{} {
+	c := make(chan struct{})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting[arn] = append(p.waiting[arn], c)
+	return c
+}
+
+// leave gives up a place in the line. A poll that was woken and does not look passes the turn on.
+func (p *polls) leave(arn string, c chan struct{}) {
+	p.mu.Lock()
+	i := slices.Index(p.waiting[arn], c)
+	if i >= 0 {
+		p.waiting[arn] = slices.Delete(p.waiting[arn], i, i+1)
+		if len(p.waiting[arn]) == 0 {
+			delete(p.waiting, arn)
+		}
+	}
+	p.mu.Unlock()
+	if i < 0 {
+		p.wake(arn)
+	}
+}
+
+// wake gives the first poll in the line its turn.
+func (p *polls) wake(arn string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	line := p.waiting[arn]
+	if len(line) == 0 {
+		return
+	}
+	close(line[0])
+	if p.waiting[arn] = line[1:]; len(line) == 1 {
+		delete(p.waiting, arn)
+	}
+}
+
+func (p *polls) take(key []byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.claiming[string(key)] {
+		return false
+	}
+	p.claiming[string(key)] = true
+	return true
+}
+
+func (p *polls) done(key []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.claiming, string(key))
+}
