@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -58,12 +59,19 @@ func (c *client) call(ctx context.Context, service, operation string, in, out an
 	return json.Unmarshal(b, out)
 }
 
+var errNoServer = errors.New("no server answers")
+
 // explain says what to do about a server that is not there.
 func (c *client) explain(err error) error {
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("no server answers at %s; start one with 'newel serve' or name another with --endpoint", c.at)
+		return fmt.Errorf("%w at %s; start one with 'newel serve' or name another with --endpoint", errNoServer, c.at)
 	}
 	return err
+}
+
+// lost reports whether an error is that of a server that was there and is gone, perhaps to come back.
+func lost(err error) bool {
+	return errors.Is(err, errNoServer) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
 // is reports whether an error is AWS's answer with a code.

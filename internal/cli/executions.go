@@ -235,7 +235,7 @@ func (a *app) listMachines(cmd *cobra.Command, c *client) error {
 	for _, m := range ms {
 		rows = append(rows, []string{m.Name, m.Type, stamp(m.CreationDate), m.StateMachineArn})
 	}
-	a.table([]string{"STATE MACHINE", "TYPE", "CREATED", "ARN"}, rows)
+	a.table([]string{"STATE MACHINE", "TYPE", "CREATED", ""}, rows)
 	return nil
 }
 

@@ -67,7 +67,11 @@ func (c *client) eventsAfter(ctx context.Context, arn string, seen int64) ([]tre
 // pollEvery is how often a client that follows asks for news. The server itself polls nothing.
 const pollEvery = 80 * time.Millisecond
 
-// follow shows an execution until it has ended and returns its tree.
+// patience is how long a client that follows waits for a server that is restarting.
+const patience = 30 * time.Second
+
+// follow shows an execution until it has ended and returns its tree. It outlives a restart of the server, as the
+// execution does.
 func (a *app) follow(ctx context.Context, c *client, arn, title string, data bool) (*tree.Tree, error) {
 	t := tree.New(title)
 	d := a.display(t, data)
@@ -75,9 +79,13 @@ func (a *app) follow(ctx context.Context, c *client, arn, title string, data boo
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	var seen int64
+	answered := time.Time{}
 	for {
 		events, err := c.eventsAfter(ctx, arn, seen)
-		if err != nil {
+		switch {
+		case err == nil:
+			answered = time.Now()
+		case !lost(err) || time.Since(answered) > patience:
 			return t, err
 		}
 		for i := range events {

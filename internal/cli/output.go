@@ -18,10 +18,10 @@ func (a *app) writeJSON(v any) error {
 	return e.Encode(v)
 }
 
-// table writes rows in columns: aligned with a heading on a terminal, tab-separated without one on a pipe.
+// table writes rows in columns: aligned with a heading on a terminal, tab-separated without one on a pipe. Nothing is cut,
+// since names and addresses are there to be copied. Columns without a heading are for programs and left out on a terminal.
 func (a *app) table(heading []string, rows [][]string) {
-	width, _, ok := a.terminal()
-	if !ok {
+	if _, _, ok := a.terminal(); !ok {
 		for _, r := range rows {
 			for i := range r {
 				r[i] = tree.Clean(r[i])
@@ -39,11 +39,14 @@ func (a *app) table(heading []string, rows [][]string) {
 	write := func(r []string, style tree.Style) {
 		var l tree.Line
 		for i, c := range r {
+			if heading[i] == "" {
+				continue
+			}
 			c = tree.Clean(c)
 			gap := columns[i] - tree.Line{{Text: c}}.Width() + 2
 			l = append(l, tree.Span{Text: c, Style: style}, tree.Span{Text: strings.Repeat(" ", gap)})
 		}
-		fmt.Fprintln(a.out, l.Render(width, a.color()))
+		fmt.Fprintln(a.out, l.Render(0, a.color()))
 	}
 	write(heading, tree.Dim)
 	for _, r := range rows {

@@ -190,19 +190,27 @@ func (a *app) report(info *stackInfo, resources []resourceInfo) {
 		style = tree.Bad
 	}
 	a.line(tree.Span{Text: info.StackName, Style: tree.Bold}, tree.Span{Text: "  " + info.StackStatus, Style: style})
+	_, _, people := a.terminal()
 	rows := [][]string{}
 	for _, r := range resources {
-		rows = append(rows, []string{"  " + r.LogicalResourceID, strings.TrimPrefix(r.ResourceType, "AWS::"), r.ResourceStatus, r.PhysicalResourceID})
+		id := r.PhysicalResourceID
+		if people {
+			id = id[strings.LastIndexAny(id, "/:")+1:]
+		}
+		rows = append(rows, []string{r.LogicalResourceID, strings.TrimPrefix(r.ResourceType, "AWS::"), r.ResourceStatus, id})
 	}
-	a.table([]string{"  RESOURCE", "TYPE", "STATUS", "ID"}, rows)
+	a.table([]string{"RESOURCE", "TYPE", "STATUS", "NAME"}, rows)
 	if len(info.Outputs) == 0 {
 		return
 	}
+	if people {
+		fmt.Fprintln(a.out)
+	}
 	rows = rows[:0]
 	for _, o := range info.Outputs {
-		rows = append(rows, []string{"  " + o.OutputKey, o.OutputValue, o.Description})
+		rows = append(rows, []string{o.OutputKey, o.OutputValue, o.Description})
 	}
-	a.table([]string{"  OUTPUT", "VALUE", ""}, rows)
+	a.table([]string{"OUTPUT", "VALUE", ""}, rows)
 }
 
 // nextCommand says what people do next, on a terminal.
