@@ -2,9 +2,11 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +19,7 @@ func (a *app) invokeCommand() *cobra.Command {
 	var async, log bool
 	cmd := &cobra.Command{
 		Use: "invoke FUNCTION", Short: "Invoke a Lambda function", Args: cobra.ExactArgs(1),
-		Long: "Invoke a function given by its ARN or name and print its answer. The exit status is 1 if the function failed.",
+		Long: "Invoke a function given by its ARN, its name or a unique prefix and print its answer. The exit status is 1 if the function failed.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body, err := a.argument("payload", payload)
 			if err != nil {
@@ -27,7 +29,11 @@ func (a *app) invokeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			in := map[string]string{"FunctionName": args[0], "InvocationType": "RequestResponse"}
+			name, err := c.function(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			in := map[string]string{"FunctionName": name, "InvocationType": "RequestResponse"}
 			if async {
 				in["InvocationType"] = "Event"
 			}
@@ -61,6 +67,36 @@ func (a *app) invokeCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&async, "async", false, "do not wait for the answer")
 	cmd.Flags().BoolVar(&log, "log", false, "show the end of the function's log")
 	return cmd
+}
+
+// function finds a function by its ARN, its name, or a prefix that no other name has.
+func (c *client) function(ctx context.Context, arg string) (string, error) {
+	if strings.Contains(arg, ":") {
+		return arg, nil
+	}
+	var names []string
+	in := map[string]any{}
+	for {
+		var out struct {
+			Functions  []struct{ FunctionName string }
+			NextMarker string
+		}
+		if err := c.call(ctx, "lambda", "ListFunctions", in, &out); err != nil {
+			return "", err
+		}
+		for _, f := range out.Functions {
+			names = append(names, f.FunctionName)
+		}
+		if out.NextMarker == "" {
+			break
+		}
+		in["Marker"] = out.NextMarker
+	}
+	i, err := pick("function", arg, names)
+	if err != nil {
+		return "", err
+	}
+	return names[i], nil
 }
 
 // payloadOf is a function's answer in a JSON document: as it is, or as a string if it is no JSON.
