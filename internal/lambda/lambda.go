@@ -30,7 +30,7 @@ import (
 // Config is the service's settings; zero values take the defaults.
 type Config struct {
 	CacheDir    string            // unpacked code, shims and installed modules; default: "newel" in the user's cache folder
-	MaxWorkers  int               // processes at a time; default 4 for each core
+	MaxWorkers  int               // processes at a time; default 4 for each core, and what a quarter of the memory holds
 	IdleTimeout time.Duration     // an idle process is stopped after this; default 10 minutes
 	InitLimit   time.Duration     // what a process may take to start, on top of the function's timeout; default 10 s
 	NoInstall   bool              // never install what AWS's runtimes carry and this machine lacks

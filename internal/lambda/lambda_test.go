@@ -22,6 +22,7 @@ import (
 	"github.com/newel-run/newel/internal/service"
 	"github.com/newel-run/newel/internal/store"
 	"github.com/newel-run/newel/internal/store/memory"
+	"go.uber.org/goleak"
 )
 
 const (
@@ -66,6 +67,10 @@ var cache = sync.OnceValue(func() string {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
 	os.RemoveAll(cache())
 	os.Exit(code)
 }

@@ -203,7 +203,7 @@ func checkEnvironment(vars map[string]string) error {
 	size := 0
 	for k, v := range vars {
 		if !variableRE.MatchString(k) && !slices.Contains(reserved, k) {
-			return constraint("environment.variables", k, "Map keys must satisfy constraint: [Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+]")
+			return constraint("environment.variables", "{"+k+"="+v+"}", "Map keys must satisfy constraint: [Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+]")
 		}
 		if slices.Contains(reserved, k) {
 			bad = append(bad, k)

@@ -186,7 +186,7 @@ func (s *Service) deleteFunction(c *service.Context, tx store.Tx) (any, error) {
 	code := codeKey(f.identity)
 	tx.DeleteRange(code, code.End())
 	c.After = append(c.After, func() { s.retired(f.identity) })
-	return nil, nil
+	return members{StatusCode: 204}, nil
 }
 
 // retired ends the workers of a function that was changed or deleted.

@@ -12,7 +12,7 @@ import (
 
 // Options are the pool's settings; zero values take the defaults.
 type Options struct {
-	MaxWorkers  int           // processes at a time; default 4 for each core
+	MaxWorkers  int           // processes at a time; default 4 for each core, and what a quarter of the memory holds
 	IdleTimeout time.Duration // an idle worker is stopped after this; default 10 minutes
 	InitLimit   time.Duration // what a worker may take to start, on top of its function's timeout; default 10 s
 	Logs        LogSink
@@ -22,7 +22,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	if o.MaxWorkers <= 0 {
-		o.MaxWorkers = 4 * goruntime.NumCPU()
+		o.MaxWorkers = defaultWorkers(goruntime.NumCPU(), machineMemoryMB())
 	}
 	if o.IdleTimeout <= 0 {
 		o.IdleTimeout = 10 * time.Minute
@@ -37,6 +37,18 @@ func (o Options) withDefaults() Options {
 		o.Logs = discard{}
 	}
 	return o
+}
+
+// workerMB is what a worker is taken to need: an idle Python with boto3, or Node.js with one client of the SDK.
+const workerMB = 50
+
+// defaultWorkers is 4 for each core, but no more than a quarter of the memory holds (0 MB: not known), and never under 2.
+func defaultWorkers(cores, memoryMB int) int {
+	n := 4 * cores
+	if memoryMB > 0 {
+		n = min(n, memoryMB/4/workerMB)
+	}
+	return max(n, 2)
 }
 
 type discard struct{}

@@ -300,6 +300,14 @@ func TestCallerThatLeaves(t *testing.T) {
 	}
 }
 
+func TestDefaultCap(t *testing.T) {
+	for _, c := range [][3]int{{2, 8192, 8}, {64, 16384, 81}, {2, 0, 8}, {1, 256, 2}} {
+		if got := defaultWorkers(c[0], c[1]); got != c[2] {
+			t.Errorf("%d cores, %d MB: got %d, want %d", c[0], c[1], got, c[2])
+		}
+	}
+}
+
 func TestRetire(t *testing.T) {
 	p := newPool(t, Options{})
 	g := newGate(t)

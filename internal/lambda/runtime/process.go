@@ -57,15 +57,23 @@ func memoryUsedMB(p *os.Process) int {
 	if p == nil {
 		return 0
 	}
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Pid))
+	return procMB(fmt.Sprintf("/proc/%d/status", p.Pid), "VmHWM:")
+}
+
+// machineMemoryMB is the machine's memory, where the system says so in /proc; else 0.
+func machineMemoryMB() int { return procMB("/proc/meminfo", "MemTotal:") }
+
+// procMB reads a number of kB from a file of Linux's /proc and rounds it up to MB.
+func procMB(file, name string) int {
+	b, err := os.ReadFile(file)
 	if err != nil {
 		return 0
 	}
-	_, rest, ok := bytes.Cut(b, []byte("VmHWM:"))
-	if !ok {
+	_, rest, ok := bytes.Cut(b, []byte(name))
+	f := bytes.Fields(rest)
+	if !ok || len(f) == 0 {
 		return 0
 	}
-	f := bytes.Fields(rest)
 	kb, err := strconv.Atoi(string(f[0]))
 	if err != nil {
 		return 0
