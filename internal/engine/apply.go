@@ -288,6 +288,9 @@ func (c *commit) writeIndex(tx store.Tx, retention time.Duration) {
 // carryOut does, after the commit, what the step commands.
 func (e *Engine) carryOut(c *commit) {
 	x := c.x
+	if e.cfg.History != nil {
+		e.cfg.History(x.meta.Definition, x.arn, c.result.History)
+	}
 	if c.answers() {
 		x.p.outbox.answered(x.arn, c.event.Attempt)
 	}

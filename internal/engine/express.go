@@ -26,7 +26,6 @@ type ExpressResult struct {
 	Output       *value.Doc // if it succeeded
 	Error, Cause *string
 	Start, Stop  time.Time
-	History      []machine.HistoryEvent
 }
 
 // expressRun is one Express execution.
@@ -110,7 +109,9 @@ func (r *expressRun) step(ctx context.Context, ev machine.Event) (more bool) {
 		}
 		r.pieces[ch.Key] = ch.Piece
 	}
-	r.result.History = append(r.result.History, res.History...)
+	if r.e.cfg.History != nil {
+		r.e.cfg.History(r.in.Definition, r.in.ARN, res.History)
+	}
 	r.result.Status = res.Status
 	if res.Status != machine.Running {
 		root := r.pieces[machine.Key{Kind: machine.KindRoot}].(*machine.Root)

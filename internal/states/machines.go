@@ -139,7 +139,7 @@ func (s *Service) createStateMachine(c *service.Context, tx store.Tx) (any, erro
 	}
 	arn := newARN(c.Request, "stateMachine:"+in.Name)
 	r := &revision{Machine: arn, Name: in.Name, Type: in.Type, Definition: *in.Definition, RoleARN: *in.RoleArn,
-		Logging: rawOr(in.LoggingConfiguration, noLogging), Tracing: rawOr(in.TracingConfiguration, noTracing),
+		Logging: in.LoggingConfiguration, Tracing: rawOr(in.TracingConfiguration, noTracing),
 		Encryption: rawOr(in.EncryptionConfiguration, ""), Updated: c.Now.UnixMilli()}
 	if err := s.checkRevision(r); err != nil {
 		return nil, err
@@ -176,14 +176,11 @@ func (s *Service) createdBefore(rd store.Reader, old *head, r *revision) (any, e
 	return map[string]any{"stateMachineArn": old.ARN, "creationDate": epoch(old.Created)}, nil
 }
 
-// checkRevision refuses what this version cannot honour, naming it.
+// checkRevision fills in defaults and refuses what this version cannot honour, naming it.
 func (s *Service) checkRevision(r *revision) error {
-	var logging struct{ Level string }
-	if err := json.Unmarshal(r.Logging, &logging); err != nil {
-		return aws.Errorf("InvalidLoggingConfiguration", "Invalid Logging Configuration: %s", err)
-	}
-	if logging.Level != "" && logging.Level != "OFF" {
-		return unsupported("loggingConfiguration with level " + logging.Level)
+	var err error
+	if r.Logging, err = normalLogging(r.Logging); err != nil {
+		return err
 	}
 	return checkEncryption(r.Encryption)
 }

@@ -2,6 +2,7 @@ package states
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ type revisions struct {
 type compiled struct {
 	*revision
 	definition *asl.Definition
+	logging    loggingConfiguration
 }
 
 // cachedRevisions bounds each of the two maps; when one is full it is emptied.
@@ -67,7 +69,10 @@ func (r *revisions) revision(ctx context.Context, id string) (*compiled, error) 
 	if d == nil {
 		return nil, fmt.Errorf("definition revision %s does not compile: %s", id, asl.InvalidDefinition(diagnostics))
 	}
-	c = &compiled{rec, d}
+	c = &compiled{revision: rec, definition: d}
+	if err := json.Unmarshal(rec.Logging, &c.logging); err != nil {
+		return nil, fmt.Errorf("%w: logging of %s: %w", store.ErrCorrupt, id, err)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.compiled) >= cachedRevisions {
@@ -75,6 +80,13 @@ func (r *revisions) revision(ctx context.Context, id string) (*compiled, error) 
 	}
 	r.compiled[id] = c
 	return c, nil
+}
+
+// cachedRevision is a revision that is in memory, as that of an execution which has just been stepped is.
+func (r *revisions) cachedRevision(id string) *compiled {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.compiled[id]
 }
 
 // head reads a machine's head, nil if there is none.

@@ -29,6 +29,7 @@ type Service struct {
 	resource  func(i asl.Integration, resource string) string
 	model     *aws.Service
 	polls     *polls
+	logger    *logger
 }
 
 // scheduleActivityTask is an operation that only this server's tasks call.
@@ -48,9 +49,10 @@ type Config struct {
 func New(cfg Config) *Service {
 	s := &Service{env: cfg.Env, resource: cfg.Resource, model: aws.MustModel("states"), polls: newPolls()}
 	s.revisions = newRevisions(cfg.Env.Store)
+	s.logger = newLogger(s)
 	s.engine = engine.New(engine.Config{
 		Store: cfg.Env.Store, Definitions: s.revisions, Dispatcher: cfg.Dispatcher, Clock: cfg.Clock,
-		Log: cfg.Env.Log, Limits: cfg.Limits, Result: nestedResult,
+		Log: cfg.Env.Log, Limits: cfg.Limits, Result: nestedResult, History: s.logger.add,
 	})
 	s.Service = service.New("states", cfg.Env, s.rows())
 	s.Place = func(_, _, key string) store.Partition { return store.Place(cfg.Env.Store.Partitions(), key) }
@@ -61,15 +63,26 @@ func New(cfg Config) *Service {
 func (s *Service) Engine() *engine.Engine { return s.engine }
 
 // Start resumes what was running.
-func (s *Service) Start(ctx context.Context) error { return s.engine.Start(ctx) }
+func (s *Service) Start(ctx context.Context) error {
+	s.logger.start()
+	return s.engine.Start(ctx)
+}
 
 // Close stops the engine.
-func (s *Service) Close() { s.engine.Close() }
+func (s *Service) Close() {
+	s.engine.Close()
+	s.logger.close()
+}
 
 // Call checks the input against the API model, in AWS's words, before the operation looks at it.
 func (s *Service) Call(ctx context.Context, r *aws.Request) (*aws.Output, error) {
 	if op := s.model.Operations[r.Operation]; op != nil && op.Input != nil {
 		if err := op.Input.Validate(r.Input); err != nil {
+			return nil, err
+		}
+	}
+	if r.Operation == "CreateStateMachine" || r.Operation == "UpdateStateMachine" {
+		if err := s.checkLogGroup(ctx, r); err != nil {
 			return nil, err
 		}
 	}
