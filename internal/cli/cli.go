@@ -102,9 +102,12 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "newel",
 		Short:         "AWS Step Functions anywhere, in one binary",
-		SilenceErrors: true, SilenceUsage: true,
+		SilenceErrors: true, SilenceUsage: true, SuggestionsMinimumDistance: 2,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
+				if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+					return usage("unknown command %q; did you mean %s?", args[0], strings.Join(like, " or "))
+				}
 				return usage("unknown command %q", args[0])
 			}
 			return usage("a command is needed")

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -120,9 +121,17 @@ func (a *app) members(raw json.RawMessage) error {
 			}
 			text = string(b)
 		}
-		fmt.Fprintf(a.out, "%-26s %s\n", name, text)
+		fmt.Fprintf(a.out, "%-26s %s\n", name, strings.Map(printable, text))
 	}
 	return nil
+}
+
+// printable drops the control characters that would act on a terminal; texts keep their lines.
+func printable(r rune) rune {
+	if unicode.IsControl(r) && r != '\n' && r != '\t' {
+		return -1
+	}
+	return r
 }
 
 func (a *app) historyCommand() *cobra.Command {
