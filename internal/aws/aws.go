@@ -10,6 +10,8 @@ package aws
 
 import (
 	"context"
+	"crypto/sha512"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -77,6 +79,7 @@ type Error struct {
 	Fault     bool           // the server's fault (5xx): the caller may retry
 	Fields    map[string]any // further members of the error body ("reason", "Item", ...)
 	QueryCode string         // the query protocol's code where it differs (AWS.SimpleQueueService.NonExistentQueue)
+	Header    http.Header    // extra headers of the answer (S3's ETag beside a 304)
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
@@ -97,5 +100,24 @@ func Errorf(code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// Reader returns the request's streaming body.
-func (r *Request) Reader() io.Reader { return bytesReader(r.Body) }
+// Reader returns the request's streaming body: Stream, else Body.
+func (r *Request) Reader() io.Reader {
+	if r.Stream != nil {
+		return r.Stream
+	}
+	return bytesReader(r.Body)
+}
+
+// Trailed is what a Request.Stream is if its client sends headers after the body (aws-chunked trailers).
+type Trailed interface {
+	// Declared are the names of the trailers that are to come, in lower case.
+	Declared() []string
+	// Trailer is a trailer's value; it is known once the stream has been read to its end.
+	Trailer(name string) string
+}
+
+// ExtendedRequestID is S3's second name for a request, x-amz-id-2.
+func ExtendedRequestID(requestID string) string {
+	sum := sha512.Sum512_256([]byte(requestID))
+	return base64.StdEncoding.EncodeToString(append(sum[:], sum[:24]...))
+}

@@ -28,6 +28,11 @@ func parseSignature(r *http.Request) signature {
 	if h := r.Header.Get("Authorization"); strings.HasPrefix(h, "AWS4-") {
 		_, after, _ := strings.Cut(h, "Credential=")
 		credential, _, _ = strings.Cut(after, ",")
+	} else if id, ok := strings.CutPrefix(h, "AWS "); ok { // version 2: only S3 still knows it
+		id, _, _ = strings.Cut(id, ":")
+		return signature{id, "", "s3"}
+	} else if strings.Contains(r.URL.RawQuery, "AWSAccessKeyId=") {
+		return signature{r.URL.Query().Get("AWSAccessKeyId"), "", "s3"}
 	} else if strings.Contains(r.URL.RawQuery, "X-Amz-Credential=") {
 		credential = r.URL.Query().Get("X-Amz-Credential")
 	}
@@ -63,12 +68,39 @@ func newAuthenticator(cfg Config) (*authenticator, error) {
 // identify checks who sent a request. Without a file of credentials everybody is who they say: an access key of twelve
 // digits is an account.
 func (a *authenticator) identify(r *http.Request, body []byte, s signature) (identity, error) {
+	id := a.place(s)
+	if a.keys == nil {
+		return a.trust(r, s, id)
+	}
+	return id, a.verify(r, s, &id, func(secret string) error { return sigv4.Verify(r, body, secret, now(), a.cfg.ClockSkew) })
+}
+
+// identifyStream is identify before the body has been read. The chain is nil unless the body's pieces are to be checked.
+func (a *authenticator) identifyStream(r *http.Request, s signature) (id identity, chain *sigv4.Chain, err error) {
+	id = a.place(s)
+	if a.keys == nil {
+		id, err = a.trust(r, s, id)
+		return id, nil, err
+	}
+	err = a.verify(r, s, &id, func(secret string) (err error) {
+		chain, err = sigv4.VerifyHead(r, secret, now(), a.cfg.ClockSkew)
+		return err
+	})
+	return id, chain, err
+}
+
+func (a *authenticator) place(s signature) identity {
 	id := identity{account: a.cfg.Account, region: a.cfg.Region}
 	if regionName.MatchString(s.region) {
 		id.region = s.region
 	}
-	if a.keys != nil {
-		return id, a.verify(r, body, s, &id)
+	return id
+}
+
+// trust believes who a request says it is from; a presigned URL has its time all the same.
+func (a *authenticator) trust(r *http.Request, s signature, id identity) (identity, error) {
+	if sigv4.Expired(r, now()) {
+		return id, &aws.Error{Code: "AccessDenied", Message: "Request has expired", Status: http.StatusForbidden}
 	}
 	if s.accessKey != "" && a.cfg.Identify != nil {
 		if account, principal, ok := a.cfg.Identify(s.accessKey, sessionToken(r)); ok {
@@ -92,7 +124,7 @@ func sessionToken(r *http.Request) string {
 	return r.URL.Query().Get("X-Amz-Security-Token")
 }
 
-func (a *authenticator) verify(r *http.Request, body []byte, s signature, id *identity) error {
+func (a *authenticator) verify(r *http.Request, s signature, id *identity, check func(secret string) error) error {
 	if s.accessKey == "" {
 		return &aws.Error{Code: "MissingAuthenticationTokenException", Message: "Missing Authentication Token", Status: http.StatusForbidden, QueryCode: "MissingAuthenticationToken"}
 	}
@@ -103,7 +135,7 @@ func (a *authenticator) verify(r *http.Request, body []byte, s signature, id *id
 	if !ok {
 		return &aws.Error{Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid.", Status: http.StatusForbidden, QueryCode: "InvalidClientTokenId"}
 	}
-	if err := sigv4.Verify(r, body, k.secret, now(), a.cfg.ClockSkew); err != nil {
+	if err := check(k.secret); err != nil {
 		return &aws.Error{Code: "InvalidSignatureException", Message: err.Error(), Status: http.StatusForbidden, QueryCode: "SignatureDoesNotMatch"}
 	}
 	id.account, id.principal = k.account, k.principal

@@ -163,6 +163,9 @@ func callAll(t *testing.T, python string, cfg Config) {
 	addr := serve(t, cfg, aws.CallerFunc(func(_ context.Context, r *aws.Request) (*aws.Output, error) {
 		c := botoCalls[len(seen)]
 		seen = append(seen, r)
+		if err := readStream(r); err != nil {
+			return nil, err
+		}
 		if c.failure != nil {
 			return nil, c.failure
 		}

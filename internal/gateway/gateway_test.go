@@ -51,7 +51,15 @@ type recorder struct {
 
 func (c *recorder) Call(_ context.Context, r *aws.Request) (*aws.Output, error) {
 	c.last = r
-	return c.output, c.err
+	return c.output, errors.Join(readStream(r), c.err)
+}
+
+// readStream reads a streamed body as a service does, so that Body has it either way.
+func readStream(r *aws.Request) (err error) {
+	if r.Stream != nil {
+		r.Body, err = io.ReadAll(r.Stream)
+	}
+	return err
 }
 
 type reply struct {
@@ -187,7 +195,7 @@ func TestBodies(t *testing.T) {
 		t.Errorf("a large body of unknown length: %d", res.StatusCode)
 	}
 	chunked := "5;chunk-signature=ab\r\nhello\r\n6\r\n world\r\n0;chunk-signature=cd\r\nx-amz-checksum-crc32:AAAA\r\n\r\n"
-	put := map[string]string{"Authorization": signedFor("AKID", "us-east-1", "s3"), "Content-Encoding": "aws-chunked", "X-Amz-Content-Sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}
+	put := map[string]string{"Authorization": signedFor("AKID", "us-east-1", "s3"), "Content-Encoding": "aws-chunked", "X-Amz-Content-Sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "X-Amz-Trailer": "x-amz-checksum-crc32"}
 	if got := send(t, "PUT", addr, "/b/k", chunked, put); got.status != 200 || string(c.last.Body) != "hello world" {
 		t.Errorf("aws-chunked: %d %s, body %q", got.status, got.body, c.last.Body)
 	}

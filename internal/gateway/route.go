@@ -179,6 +179,9 @@ func (rt *router) candidates(signed, host string) []aws.Info {
 	if !dotted {
 		return nil
 	}
+	if strings.HasPrefix(first, "s3-") { // s3-us-west-2.amazonaws.com
+		first = "s3"
+	}
 	if info, ok := aws.Lookup(first); ok {
 		return []aws.Info{info}
 	}
@@ -187,8 +190,11 @@ func (rt *router) candidates(signed, host string) []aws.Info {
 
 func (rt *router) routeREST(host string, m *wire.Message, signed string) (*wire.Call, *aws.Error) {
 	candidates := rt.candidates(signed, host)
-	if bucket := virtualBucket(hostname(host)); bucket != "" && (signed == "" || signed == "s3") {
-		m.Path = strings.TrimSuffix("/"+url.PathEscape(bucket)+m.Path, "/")
+	if bucket := virtualBucket(hostname(host), signed); bucket != "" && (signed == "" || signed == "s3") {
+		if m.Path == "/" {
+			m.Path = ""
+		}
+		m.Path = "/" + url.PathEscape(bucket) + m.Path
 		info, _ := aws.Lookup("s3")
 		candidates = []aws.Info{info}
 	}
@@ -234,14 +240,31 @@ func restProtocol(s *aws.Service) wire.Protocol {
 }
 
 // virtualBucket is the bucket in a virtual-hosted S3 name: bucket.s3.amazonaws.com, bucket.s3.us-east-1.amazonaws.com,
-// bucket.s3.localhost.
-func virtualBucket(host string) string {
+// bucket.s3-us-west-2.amazonaws.com, bucket.s3.localhost; and for requests signed for S3 bucket.localhost, which SDKs make
+// of the endpoint http://localhost.
+func virtualBucket(host, signed string) string {
 	for _, mark := range []string{".s3.", ".s3-"} {
-		if i := strings.Index(host, mark); i > 0 {
+		if i := strings.LastIndex(host, mark); i > 0 {
 			return host[:i]
 		}
 	}
+	if bucket, ok := strings.CutSuffix(host, ".localhost"); ok && signed == "s3" && bucket != "s3" && !strings.HasPrefix(bucket, "s3.") {
+		return bucket
+	}
 	return ""
+}
+
+// streams finds the operation of a request whose body is not to be read before the call; nil if it is none such. Only
+// what stands in front of the body is looked at.
+func (rt *router) streams(host string, m wire.Message, signed string) *wire.Call {
+	if m.Method != http.MethodPut || m.Header.Get("X-Amz-Target") != "" || signed != "" && signed != "s3" {
+		return nil
+	}
+	call, e := rt.routeREST(host, &m, signed)
+	if e != nil || !wire.Streams(call) {
+		return nil
+	}
+	return call
 }
 
 func (rt *router) match(key string, m *wire.Message) *wire.Call {

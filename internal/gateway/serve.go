@@ -16,9 +16,15 @@ import (
 
 // serveAPI answers one request of an AWS client.
 func (g *Gateway) serveAPI(w http.ResponseWriter, r *http.Request, id string) {
-	body, err := g.readBody(w, r)
-	m := &wire.Message{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Header: r.Header, Body: body}
+	m := &wire.Message{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Header: hoist(r)}
 	signed := parseSignature(r)
+	if call := g.router.streams(r.Host, *m, signed.service); call != nil {
+		call.RequestID = id
+		g.serveStream(w, r, m, call, signed)
+		return
+	}
+	body, err := g.readBody(w, r)
+	m.Body = body
 	call := &wire.Call{Protocol: wire.JSON, RequestID: id}
 	var who identity
 	if err == nil {
@@ -62,7 +68,14 @@ func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, call *wire.Call
 	}
 	answer, err := wire.EncodeAnswer(call, out)
 	if err != nil {
+		if out.Stream != nil {
+			_ = out.Stream.Close() // it was only read
+		}
 		g.writeError(w, r, call, err)
+		return
+	}
+	if answer.Stream != nil {
+		g.writeStream(w, r, answer)
 		return
 	}
 	write(w, r, answer)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/newel-run/newel/internal/aws"
@@ -15,7 +14,7 @@ import (
 func decodeTransfer(m *wire.Message, limit int64) error {
 	encoding := m.Header.Get("Content-Encoding")
 	if strings.Contains(encoding, "aws-chunked") || strings.HasPrefix(m.Header.Get("X-Amz-Content-Sha256"), "STREAMING-") {
-		body, err := dechunk(m.Body)
+		body, err := io.ReadAll(newChunked(bytes.NewReader(m.Body), m.Header, nil))
 		if err != nil {
 			return err
 		}
@@ -42,32 +41,4 @@ func gunzip(m *wire.Message, limit int64) error {
 	}
 	m.Body = body
 	return nil
-}
-
-// dechunk joins the chunks of an aws-chunked body: each is its size in hexadecimal, extensions such as a signature, CRLF,
-// the bytes, CRLF; the last has size zero and may be followed by trailers.
-func dechunk(b []byte) ([]byte, error) {
-	out := make([]byte, 0, len(b))
-	for {
-		line, rest, ok := bytes.Cut(b, []byte("\r\n"))
-		if !ok {
-			return nil, incomplete()
-		}
-		size, _, _ := bytes.Cut(line, []byte(";"))
-		n, err := strconv.ParseUint(string(bytes.TrimSpace(size)), 16, 62)
-		if err != nil || n > uint64(len(rest)) {
-			return nil, incomplete()
-		}
-		if n == 0 {
-			return out, nil
-		}
-		out = append(out, rest[:n]...)
-		if b, ok = bytes.CutPrefix(rest[n:], []byte("\r\n")); !ok {
-			return nil, incomplete()
-		}
-	}
-}
-
-func incomplete() error {
-	return aws.Errorf("IncompleteBody", "The request body terminated unexpectedly: its aws-chunked framing is damaged.")
 }

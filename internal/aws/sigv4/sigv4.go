@@ -28,6 +28,21 @@ const (
 	unsigned   = "UNSIGNED-PAYLOAD"
 )
 
+// Expired reports whether a presigned request is past its time; it checks nothing else.
+func Expired(r *http.Request, now time.Time) bool {
+	if r.URL.RawQuery == "" || r.Header.Get("Authorization") != "" {
+		return false
+	}
+	q := r.URL.Query()
+	if q.Get("Signature") != "" && q.Get("Expires") != "" { // version 2
+		at, err := strconv.ParseInt(q.Get("Expires"), 10, 64)
+		return err == nil && now.Unix() > at
+	}
+	at, err := time.Parse(timeLayout, q.Get("X-Amz-Date"))
+	seconds, err2 := strconv.Atoi(q.Get("X-Amz-Expires"))
+	return err == nil && err2 == nil && now.After(at.Add(time.Duration(seconds)*time.Second))
+}
+
 // Credentials sign requests.
 type Credentials struct{ AccessKey, Secret, SessionToken string }
 
@@ -59,11 +74,7 @@ func Sign(r *http.Request, body []byte, c Credentials, service, region string, n
 
 func sign(secret, scope, stamp, request string) string {
 	toSign := algorithm + "\n" + stamp + "\n" + scope + "\n" + hashHex([]byte(request))
-	k := []byte("AWS4" + secret)
-	for _, part := range strings.Split(scope, "/") {
-		k = mac(k, part)
-	}
-	return hex.EncodeToString(mac(k, toSign))
+	return hex.EncodeToString(mac(signingKey(secret, scope), toSign))
 }
 
 func mac(key []byte, s string) []byte {
@@ -184,35 +195,41 @@ var (
 // Verify checks a request's signature against the secret of its access key. The error's text is AWS's wording for the
 // client.
 func Verify(r *http.Request, body []byte, secret string, now time.Time, skew time.Duration) error {
+	_, err := check(r, secret, now, skew, func(s *signed) (string, error) { return payloadHash(r, body, s) })
+	return err
+}
+
+// check checks a signature over what stands in the header and the payload's hash.
+func check(r *http.Request, secret string, now time.Time, skew time.Duration, payload func(*signed) (string, error)) (*signed, error) {
 	s, err := parse(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	at, err := time.Parse(timeLayout, s.stamp)
 	if err != nil || !strings.HasPrefix(s.scope, s.stamp[:8]+"/") {
-		return errIncomplete
+		return nil, errIncomplete
 	}
 	if err := checkTime(s, at, now, skew); err != nil {
-		return err
+		return nil, err
 	}
 	if !slices.Contains(s.names, "host") {
-		return errIncomplete
+		return nil, errIncomplete
 	}
 	for k := range r.Header {
 		// Whatever can change the meaning of a request must be signed.
 		if n := strings.ToLower(k); strings.HasPrefix(n, "x-amz-") && !s.presigned && !slices.Contains(s.names, n) {
-			return errIncomplete
+			return nil, errIncomplete
 		}
 	}
-	hash, err := payloadHash(r, body, s)
+	hash, err := payload(s)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	want := sign(secret, s.scope, s.stamp, canonical(r, s.names, hash, s.service == "s3", r.URL.RawQuery))
 	if !hmac.Equal([]byte(want), []byte(s.signature)) {
-		return errMismatch
+		return nil, errMismatch
 	}
-	return nil
+	return s, nil
 }
 
 func checkTime(s *signed, at, now time.Time, skew time.Duration) error {

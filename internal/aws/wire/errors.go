@@ -34,6 +34,9 @@ func EncodeError(c *Call, e *aws.Error) *Message {
 	default:
 		encodeJSONError(c, e, shape, m)
 	}
+	for k, v := range e.Header {
+		m.Header[k] = v
+	}
 	setRequestID(c, m)
 	return m
 }

@@ -288,6 +288,7 @@ func encodeRESTOutput(c *Call, value []byte, out *aws.Output, m *Message) error 
 		return err
 	}
 	if s.Payload != "" {
+		m.Stream = out.Stream
 		return encodePayload(c, s.Member(s.Payload), value, out.Body, m)
 	}
 	if m.Status == http.StatusNoContent || c.Protocol == RESTXML && !hasBody(s) {
@@ -306,10 +307,7 @@ func encodeRESTOutput(c *Call, value []byte, out *aws.Output, m *Message) error 
 			m.Body = x.Bytes()
 			return nil
 		}
-		root := s.Name
-		if strings.HasSuffix(root, "Output") {
-			root = strings.TrimSuffix(root, "Output") + "Result"
-		}
+		root := rootName(c.Service, s)
 		x.openNS(root, c.Service.XMLNamespace)
 		if err := x.structure(s, value); err != nil {
 			return err

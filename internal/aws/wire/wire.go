@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/newel-run/newel/internal/aws"
@@ -41,7 +42,8 @@ type Message struct {
 	Query  string // raw, without the question mark
 	Header http.Header
 	Body   []byte
-	Status int // of an answer
+	Stream io.ReadCloser // of an answer, in place of Body; whoever has the message closes it
+	Status int           // of an answer
 }
 
 // Call names what a message is about.
@@ -189,9 +191,19 @@ func setRequestID(c *Call, m *Message) {
 	}
 	if c.Service != nil && c.Service.Key == "s3" {
 		m.Header["x-amz-request-id"] = []string{c.RequestID}
+		m.Header["x-amz-id-2"] = []string{aws.ExtendedRequestID(c.RequestID)}
 		return
 	}
 	m.Header["x-amzn-RequestId"] = []string{c.RequestID}
+}
+
+// Streams reports whether a request's body is handed on as it arrives: the objects of S3.
+func Streams(c *Call) bool {
+	if c.Service == nil || c.Service.Key != "s3" || c.Operation == nil || c.Operation.Input == nil {
+		return false
+	}
+	m := c.Operation.Input.Member(c.Operation.Input.Payload)
+	return m != nil && m.Shape.Type == "blob"
 }
 
 // LocationName is a member's name on the wire.

@@ -126,7 +126,7 @@ func TestEncodeErrors(t *testing.T) {
 		{RESTJSON, "lambda", "GetFunction", aws.Errorf("ResourceNotFoundException", "m"), 404, http.Header{"x-amzn-ErrorType": {"ResourceNotFoundException"}},
 			`{"Type":"User","Message":"m"}`},
 		{RESTXML, "s3", "GetObject", &aws.Error{Code: "NoSuchKey", Message: "m", Status: 404, Fields: map[string]any{"Key": "k&"}}, 404, http.Header{"Content-Type": {"application/xml"}},
-			"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NoSuchKey</Code><Message>m</Message><Key>k&amp;</Key><RequestId>id</RequestId></Error>"},
+			"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NoSuchKey</Code><Message>m</Message><Key>k&amp;</Key><RequestId>id</RequestId><HostId>" + aws.ExtendedRequestID("id") + "</HostId></Error>"},
 		{JSON, "dynamodb", "PutItem", &aws.Error{Code: "InternalServerError", Message: "m", Fault: true}, 500, nil,
 			`{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"m"}`},
 	} {

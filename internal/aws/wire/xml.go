@@ -342,6 +342,7 @@ func encodeXMLError(c *Call, e *aws.Error, shape *aws.Shape, m *Message) {
 		x.WriteString(xml.Header + "<Error>")
 		x.errorFields(code, e, shape)
 		x.element("RequestId", c.RequestID)
+		x.element("HostId", aws.ExtendedRequestID(c.RequestID))
 		x.close("Error")
 	default:
 		x.openNS("ErrorResponse", namespace)
