@@ -69,9 +69,7 @@ func (w *run) context() *value.Doc {
 		value.Member{Name: "Name", Value: r.start.Name},
 		value.Member{Name: "RoleArn", Value: r.start.RoleARN},
 	)
-	if !r.start.Express {
-		execution.Set("RedriveCount", value.Int(0))
-	}
+	execution.Set("RedriveCount", value.Int(0))
 	state := value.NewObject(
 		value.Member{Name: "Name", Value: s.Name},
 		value.Member{Name: "EnteredTime", Value: timestamp(f.entered)},
