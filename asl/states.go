@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/newel-run/newel/asl/jsonpath"
-	"github.com/newel-run/newel/asl/value"
 )
 
 func (c *compiler) task(p place, s *State) {
@@ -162,7 +161,13 @@ func (c *compiler) processor(p place, s *State) {
 	if f, ok := p.field("ProcessorConfig"); ok && f.is('{', "Object") {
 		c.processorConfig(f, s)
 	}
+	outer := c.o.Express
+	c.o.Express = outer || s.Map.ExecutionType == "EXPRESS"
 	s.Map.Processor = c.scope(p, s)
+	c.o.Express = outer
+	if s.Map.Distributed {
+		s.Map.Definition = processorText(p, c.def.QueryLanguage)
+	}
 }
 
 func (c *compiler) processorConfig(p place, s *State) {
@@ -184,49 +189,8 @@ func (c *compiler) processorConfig(p place, s *State) {
 		if c.o.Express {
 			p.fail("Express state machine does not support Map state with 'DISTRIBUTED' mode")
 		}
-		f, _ := p.field("Mode")
-		f.later("A Map in 'DISTRIBUTED' mode")
 	}
 }
-
-const maxLabel = 40
-
-// distributedFields reads what has an effect in a distributed Map only. AWS takes Label and the tolerated failures in an
-// inline Map too, where they do nothing.
-func (c *compiler) distributedFields(p place, s *State) {
-	p.atMostOne("ToleratedFailureCount", "ToleratedFailureCountPath")
-	p.atMostOne("ToleratedFailurePercentage", "ToleratedFailurePercentagePath")
-	if !s.Map.Distributed && p.count([]string{"ItemReader", "ItemBatcher", "ResultWriter"}) > 0 {
-		p.fail("The ItemReader, ItemBatcher and ResultWriter fields are not supported for INLINE maps")
-	}
-	if f, ok := p.field("ToleratedFailureCount"); ok && s.Language == JSONPath {
-		f.integer(0, maxAttempts)
-	}
-	if f, ok := p.field("ToleratedFailurePercentage"); ok && s.Language == JSONPath && f.is('0', "Number") {
-		if n := f.scalar.(value.Number).Float64(); n < 0 || n > 100 {
-			f.fail("ToleratedFailurePercentage must be between 0 and 100.")
-		}
-	}
-	f, ok := p.field("Label")
-	if !ok {
-		return
-	}
-	s.Map.Label, ok = f.text()
-	switch {
-	case !ok:
-	case s.Map.Label == "":
-		f.fail("Value cannot be empty")
-	case len([]rune(s.Map.Label)) > maxLabel:
-		f.fail("Maximum length is %d", maxLabel)
-	case strings.ContainsAny(s.Map.Label, "<>{}[]?*\"#%\\^|~`$&,;:/") || strings.ContainsFunc(s.Map.Label, notInLabel):
-		f.fail("Label contains invalid characters")
-	case c.labels[s.Map.Label]:
-		f.report(CodeDuplicateLabel, "Duplicate Label: "+s.Map.Label)
-	}
-	c.labels[s.Map.Label] = true
-}
-
-func notInLabel(r rune) bool { return r <= ' ' || r >= 0x7f && r <= 0x9f }
 
 // path reads any path.
 func (p place) anyPath() *jsonpath.Path {

@@ -121,11 +121,13 @@ type Integration struct {
 
 // MapFields are the fields of a Map state beside its data flow.
 type MapFields struct {
-	Processor   *Scope
-	Distributed bool
-	// The fields of distributed mode (ItemReader, ResultWriter, ...) come with it.
+	Processor            *Scope
+	Distributed          bool
 	ExecutionType, Label string
+	// Definition is the processor of a distributed Map as a state machine of its own: what its children run.
+	Definition string
 
+	distributed    *distributedFields
 	items          *jsonpath.Path
 	selector       *template
 	maxConcurrency secondsField
