@@ -122,14 +122,30 @@ func remember(tx store.Tx, t aws.Token, out any) error {
 		return err
 	}
 	tx.Set(onceKey(t, t.Seq), b)
-	low, err := tx.Get(store.K(store.TableOnce, t.Source).U64(0))
+	return forget(tx, t)
+}
+
+// forgetAfter is how many answers that nobody asks for any more may pile up before they are removed together.
+const forgetAfter = 256
+
+// forget removes the answers below the source's low mark. They are deleted one by one: a store that appends keeps a range
+// deletion in every reader's way.
+func forget(tx store.Tx, t aws.Token) error {
+	b, err := tx.Get(onceKey(t, 0))
 	if err != nil {
 		return err
 	}
-	if low == nil || binary.BigEndian.Uint64(low) < t.Low {
-		tx.DeleteRange(store.K(store.TableOnce, t.Source).U64(1), store.K(store.TableOnce, t.Source).U64(t.Low))
-		tx.Set(store.K(store.TableOnce, t.Source).U64(0), binary.BigEndian.AppendUint64(nil, t.Low))
+	low := uint64(1)
+	if b != nil {
+		low = binary.BigEndian.Uint64(b)
 	}
+	if t.Low < low+forgetAfter {
+		return nil
+	}
+	for k := range tx.Scan(onceKey(t, low), onceKey(t, t.Low), false) {
+		tx.Delete(k)
+	}
+	tx.Set(onceKey(t, 0), binary.BigEndian.AppendUint64(nil, t.Low))
 	return nil
 }
 
