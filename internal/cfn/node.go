@@ -75,7 +75,7 @@ func ParseNode(file string, text []byte) (*Node, error) {
 	if len(doc.Content) == 0 {
 		return nil, Problems{{File: file, Line: 1, Column: 1, Message: "the file is empty"}}
 	}
-	r := reader{file: file, budget: 1_000_000}
+	r := reader{file: file, budget: maxNodes}
 	n := r.node(doc.Content[0])
 	if len(r.problems) > 0 {
 		return nil, r.problems
@@ -106,10 +106,17 @@ func syntaxProblem(file string, err error) Problem {
 	return p
 }
 
+const (
+	maxNodes = 1_000_000 // what aliases of aliases may unfold to
+	maxDepth = 200       // of nesting; an alias that contains itself has no end
+)
+
 type reader struct {
 	file     string
 	problems Problems
-	budget   int // nodes left: bounds what aliases of aliases can unfold to
+	budget   int  // nodes left
+	depth    int  // of the node that is being read
+	stopped  bool // the document is refused as a whole
 }
 
 func (r *reader) fail(y *yaml.Node, format string, args ...any) *Node {
@@ -118,11 +125,19 @@ func (r *reader) fail(y *yaml.Node, format string, args ...any) *Node {
 }
 
 func (r *reader) node(y *yaml.Node) *Node {
-	if r.budget--; r.budget < 0 {
-		if r.budget == -1 {
-			return r.fail(y, "the document is too large")
-		}
+	if r.stopped {
 		return &Node{Kind: Scalar}
+	}
+	r.budget--
+	r.depth++
+	defer func() { r.depth-- }()
+	switch {
+	case r.budget < 0:
+		r.stopped = true
+		return r.fail(y, "the document is too large: its aliases unfold to more than %d values", maxNodes)
+	case r.depth > maxDepth:
+		r.stopped = true
+		return r.fail(y, "the document is nested more than %d levels deep, or an alias contains itself", maxDepth)
 	}
 	if y.Kind == yaml.AliasNode {
 		return r.node(y.Alias)
@@ -190,6 +205,10 @@ func (r *reader) mapping(y *yaml.Node) *Node {
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		k := y.Content[i]
+		if k.ShortTag() == "!!merge" {
+			r.merge(n, y.Content[i+1])
+			continue
+		}
 		if k.Kind != yaml.ScalarNode {
 			return r.fail(k, "a key must be a plain string")
 		}
@@ -208,6 +227,21 @@ func (r *reader) mapping(y *yaml.Node) *Node {
 		return &Node{Kind: Function, Fn: f.Name, Arg: arg, Line: f.Line, Column: f.Column}
 	}
 	return n
+}
+
+// merge adds the members of the mappings that a merge key (<<) names, where they are not there.
+func (r *reader) merge(n *Node, y *yaml.Node) {
+	from := r.node(y)
+	if from.Kind == Map {
+		from = &Node{Kind: List, Items: []*Node{from}}
+	}
+	for _, m := range from.Items {
+		for _, f := range m.Fields {
+			if n.Get(f.Name) == nil {
+				n.Fields = append(n.Fields, f)
+			}
+		}
+	}
 }
 
 func isFunction(name string) bool { return name == "Ref" || strings.HasPrefix(name, "Fn::") }
