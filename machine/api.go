@@ -135,6 +135,7 @@ type Task struct {
 	State       string // name of the state
 	Timeout     int64  // seconds, 0 for none
 	Heartbeat   int64
+	MapRun      *MapRun `json:",omitempty"` // of a distributed Map; nil for a Task
 }
 
 // Status of an execution, as the API writes it.

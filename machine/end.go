@@ -46,7 +46,8 @@ func (w *run) endAtHistoryLimit() {
 }
 
 // cutShort cancels everything that is under way and returns the event that the execution's end follows from: the one
-// before the state in which it is was entered (spec.md D.2 rule 8; no *Aborted events are recorded).
+// before the state in which it is was entered (spec.md D.2 rule 8; of the *Aborted events only those of map runs are
+// recorded).
 func (w *run) cutShort() (prev int64) {
 	top := w.frame(1)
 	w.cancelTree(top)
@@ -58,6 +59,7 @@ func (w *run) cutShort() (prev int64) {
 
 // cancelTree cancels the tasks and timers of a frame and all below it, in index order.
 func (w *run) cancelTree(f *Frame) {
+	w.abortMapRun(f, f.last)
 	w.cancelFrame(f)
 	for c := range w.children(f) {
 		w.cancelTree(c)

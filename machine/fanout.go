@@ -46,7 +46,7 @@ func (w *run) startParallel(f *Frame, s *asl.State, effective *value.Doc) {
 // startMap starts as many iterations as may run at once.
 func (w *run) startMap(f *Frame, s *asl.State, effective *value.Doc) {
 	if s.Map.Distributed {
-		w.failState(f, s, &asl.Error{Name: "States.Runtime", Cause: "Distributed Map is not supported."})
+		w.startMapRun(f, s, effective)
 		return
 	}
 	limit, err := s.MaxConcurrency(w.env(f, forFields, effective))
@@ -231,6 +231,7 @@ func (w *run) abort(c *Frame, parent *asl.State, prev int64, failed bool) {
 		e.Name, e.Index = parent.Name, int64(c.index)
 	}
 	s := w.def.States[c.state]
+	w.abortMapRun(c, prev)
 	if t := aborted(s); t != 0 && c.phase != entering {
 		w.event(t, prev)
 	}

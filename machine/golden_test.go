@@ -280,6 +280,11 @@ func (c *conversation) command(cmd Command) string {
 	switch cmd.Kind {
 	case RunTask:
 		s := fmt.Sprintf("> run %s %s %s", who, cmd.Task.Resource, shorten(cmd.Task.Arguments.String()))
+		if m := cmd.Task.MapRun; m != nil {
+			text, err := json.Marshal(m)
+			c.must(err)
+			return fmt.Sprintf("> map %s %s %s", who, shorten(cmd.Task.Arguments.String()), text)
+		}
 		if cmd.Task.Timeout > 0 {
 			s += fmt.Sprintf(" timeout=%d", cmd.Task.Timeout)
 		}

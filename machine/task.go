@@ -116,6 +116,9 @@ func (w *run) takeTask(ev *Event) (taken bool, answer Answer) {
 		return false, TooLate
 	}
 	s := w.def.States[f.state]
+	if s.Type == asl.Map {
+		return w.takeMapRun(f, s, ev)
+	}
 	switch ev.Kind {
 	case ActivityClaimed:
 		if f.phase != scheduled {
