@@ -25,9 +25,9 @@ func (p place) expression(name, text string) *expression {
 		if e.path, err = jsonpath.Parse(text); err == nil {
 			p.variable(e.path)
 		}
-	} else if e.call, err = intrinsic.Parse(text); err == nil {
+	} else if e.call, err = intrinsic.Parse(text, parsePath); err == nil {
 		for path := range e.call.Paths() {
-			p.variable(path)
+			p.variable(path.(*jsonpath.Path))
 		}
 	}
 	if err != nil {
@@ -37,10 +37,12 @@ func (p place) expression(name, text string) *expression {
 	return e
 }
 
+func parsePath(text string) (intrinsic.Path, error) { return jsonpath.Parse(text) }
+
 // evaluate gives the expression's value; its error is an *Error.
 func (e *expression) evaluate(env *Env) (*value.Doc, error) {
 	if e.call != nil {
-		v, err := e.call.Eval(intrinsic.Env{Find: env.argument, Random: env.Random})
+		v, err := e.call.Eval(intrinsic.Env{Find: func(p intrinsic.Path) (value.Value, error) { return env.argument(p.(*jsonpath.Path)) }, Random: env.Random})
 		if err != nil {
 			return nil, intrinsicError(err)
 		}

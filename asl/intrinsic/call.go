@@ -10,14 +10,17 @@ import (
 	"iter"
 	"strings"
 
-	"github.com/newel-run/newel/asl/jsonpath"
 	"github.com/newel-run/newel/asl/value"
 )
+
+// Path is a parsed path among a call's arguments. The package knows no path language: Parse is given its parser, Env its
+// evaluator.
+type Path interface{ String() string }
 
 // Env is what the arguments of a call look at.
 type Env struct {
 	// Find is the value that a path leads to. Its error is handed on as a Failure's Reason.
-	Find func(*jsonpath.Path) (value.Value, error)
+	Find func(Path) (value.Value, error)
 	// Random is the source of States.UUID and States.MathRandom.
 	Random func() uint64
 }
@@ -34,7 +37,7 @@ type Call struct {
 type argument struct {
 	literal value.Value
 	raw     string // a quoted literal with its escapes, which States.Format asks for
-	path    *jsonpath.Path
+	path    Path
 	call    *Call
 }
 
@@ -55,11 +58,11 @@ func (f *Failure) Unwrap() error { return f.Reason }
 func (c *Call) String() string { return c.text }
 
 // Paths yields every path among the arguments, at any depth.
-func (c *Call) Paths() iter.Seq[*jsonpath.Path] {
-	return func(yield func(*jsonpath.Path) bool) { c.paths(yield) }
+func (c *Call) Paths() iter.Seq[Path] {
+	return func(yield func(Path) bool) { c.paths(yield) }
 }
 
-func (c *Call) paths(yield func(*jsonpath.Path) bool) bool {
+func (c *Call) paths(yield func(Path) bool) bool {
 	for _, a := range c.args {
 		if a.path != nil && !yield(a.path) || a.call != nil && !a.call.paths(yield) {
 			return false
@@ -116,8 +119,8 @@ const maxResult = 4 << 20
 const maxNesting = 10
 
 // Parse compiles a call such as States.Format('Hello {}', $.name).
-func Parse(text string) (*Call, error) {
-	p := parser{text: text}
+func Parse(text string, path func(string) (Path, error)) (*Call, error) {
+	p := parser{text: text, parsePath: path}
 	p.spaces()
 	call, err := p.call(1)
 	if err != nil {
@@ -130,8 +133,9 @@ func Parse(text string) (*Call, error) {
 }
 
 type parser struct {
-	text string
-	i    int
+	text      string
+	parsePath func(string) (Path, error)
+	i         int
 }
 
 func (p *parser) failed(reason string) error {
@@ -277,7 +281,7 @@ func (p *parser) path() (argument, error) {
 		}
 	}
 	p.i = min(p.i, len(p.text))
-	path, err := jsonpath.Parse(strings.TrimRight(p.text[start:p.i], " \t\r\n"))
+	path, err := p.parsePath(strings.TrimRight(p.text[start:p.i], " \t\r\n"))
 	if err != nil {
 		return argument{}, err
 	}

@@ -11,10 +11,12 @@ import (
 	"github.com/newel-run/newel/asl/value"
 )
 
+func path(text string) (Path, error) { return jsonpath.Parse(text) }
+
 func env(doc *value.Doc) Env {
 	return Env{
-		Find: func(p *jsonpath.Path) (value.Value, error) {
-			v, err := p.Get(doc.Value())
+		Find: func(p Path) (value.Value, error) {
+			v, err := p.(*jsonpath.Path).Get(doc.Value())
 			if err != nil {
 				err = errors.New("no such path: " + p.String())
 			}
@@ -44,7 +46,7 @@ func TestCalls(t *testing.T) {
 			continue
 		}
 		text, mark, want := cutMark(line)
-		call, err := Parse(text)
+		call, err := Parse(text, path)
 		if mark == "??" {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("line %d: %s: got %v, want %s", n, text, err, want)
@@ -84,7 +86,7 @@ func cutMark(line string) (call, mark, want string) {
 func TestSeed(t *testing.T) {
 	seen := map[string]bool{}
 	for _, seed := range []string{"1", "2", "3", "4"} {
-		call, err := Parse("States.MathRandom(0, 1000000, " + seed + ")")
+		call, err := Parse("States.MathRandom(0, 1000000, " + seed + ")", path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +108,7 @@ func FuzzCall(f *testing.F) {
 		f.Add(s, `{"a":1,"s":"x,y"}`)
 	}
 	f.Fuzz(func(t *testing.T, text, doc string) {
-		call, err := Parse(text)
+		call, err := Parse(text, path)
 		if err != nil || value.Valid([]byte(doc)) != nil || len(doc) > 1000 {
 			return
 		}
