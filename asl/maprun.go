@@ -46,6 +46,12 @@ type ResultWriter struct {
 	OutputType     string // JSON or JSONL
 }
 
+// HasItemReader reports whether a distributed Map's items come from S3.
+func (s *State) HasItemReader() bool { return s.Map.distributed.reader != nil }
+
+// HasItemSelector reports whether a Map makes its items' inputs with ItemSelector.
+func (s *State) HasItemSelector() bool { return s.Map.selector != nil }
+
 // mostBatched is the number of items that a batch may have by AWS.
 const mostBatched = maxItems
 
