@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/aws/foreign"
 	"github.com/newel-run/newel/internal/cfn"
 	"github.com/newel-run/newel/internal/dynamodb"
 	"github.com/newel-run/newel/internal/gateway"
@@ -35,6 +36,8 @@ type Node struct {
 	cfg      Config
 	store    store.Store
 	router   *router
+	caller   aws.Caller // router behind what stands in front of every call
+	sqs      *sqs.Service
 	states   *states.Service
 	lambda   *lambda.Service
 	gateway  *gateway.Gateway
@@ -90,15 +93,20 @@ func (n *Node) start(ctx context.Context, set settings) error {
 	if n.listener, err = net.Listen("tcp", n.cfg.Listen); err != nil {
 		return err
 	}
-	n.compose(set)
+	if err := n.compose(ctx, set); err != nil {
+		return err
+	}
 	if err := n.lambda.Start(ctx); err != nil {
+		return err
+	}
+	if err := n.sqs.Resume(ctx); err != nil {
 		return err
 	}
 	if err := n.states.Start(ctx); err != nil {
 		return err
 	}
 	gatewayConfig.Services = n.router.names()
-	if n.gateway, err = gateway.New(gatewayConfig, n.router); err != nil {
+	if n.gateway, err = gateway.New(gatewayConfig, n.caller); err != nil {
 		return err
 	}
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -108,21 +116,29 @@ func (n *Node) start(ctx context.Context, set settings) error {
 }
 
 // compose makes the services and joins them.
-func (n *Node) compose(set settings) {
+func (n *Node) compose(ctx context.Context, set settings) error {
 	n.router = &router{services: map[string]operator{}}
-	env := &service.Env{Store: n.store, Caller: n.router, Now: time.Now, Log: n.cfg.Log, Account: n.cfg.Account, Region: n.cfg.Region, BaseURL: n.URL}
+	known, err := newOwners(ctx, n.store)
+	if err != nil {
+		return err
+	}
+	known.next = n.router
+	n.caller = foreign.New(foreign.Config{Owns: known.owns, Strict: n.cfg.ForeignARNs == "strict", Log: n.cfg.Log}, known)
+	env := &service.Env{Store: n.store, Caller: n.caller, Now: time.Now, Log: n.cfg.Log, Account: n.cfg.Account, Region: n.cfg.Region, BaseURL: n.URL}
 	n.lambda = lambda.New(env, lambda.Config{CacheDir: n.cfg.CacheDir, MaxWorkers: set.workers, NoInstall: n.cfg.NoInstall, StrictARNs: n.cfg.ForeignARNs == "strict"})
-	tasks := &task.Runner{Caller: n.router, Has: n.router.has}
+	tasks := &task.Runner{Caller: n.caller, Has: n.router.has}
 	n.states = states.New(states.Config{Env: env, Dispatcher: tasks, Resource: tasks.Problem, Limits: set.machine})
+	n.sqs = sqs.New(env)
 	for _, s := range []operator{
-		n.states, n.lambda, sqs.New(env), dynamodb.New(env), iam.New(env), sts.New(env), logs.New(env), cfn.New(env),
+		n.states, n.lambda, n.sqs, dynamodb.New(env), iam.New(env), sts.New(env), logs.New(env), cfn.New(env),
 	} {
 		n.router.add(s)
 	}
+	return nil
 }
 
 // Caller is the whole of AWS as this server knows it.
-func (n *Node) Caller() aws.Caller { return n.router }
+func (n *Node) Caller() aws.Caller { return n.caller }
 
 // States is the Step Functions service, for tools that run in the server's process.
 func (n *Node) States() *states.Service { return n.states }
@@ -156,6 +172,9 @@ func (n *Node) Close(ctx context.Context) error {
 
 func (n *Node) close() error {
 	var errs []error
+	if n.sqs != nil {
+		n.sqs.Close() // ends long polls
+	}
 	if n.stop != nil {
 		n.stop()
 		err := <-n.served
