@@ -4,7 +4,8 @@
 // removed when the receiver has answered. A receiver in this server therefore sees its effect once.
 //
 // Rows, in the partition of the cause: TableOwed name 0 is the last sequence number given out, TableOwed name n the
-// entry. Numbers grow by commit and are never used again; what is below the lowest entry is answered.
+// entry. Numbers grow by commit and are never used again; what is below the lowest entry is answered. Entries are
+// delivered at the same time, those of one chain one after the other (chain.go).
 package outbox
 
 import (
@@ -29,6 +30,7 @@ type Entry struct {
 	MaxAge    time.Duration // give up after this; 0 means 24 hours
 	MaxTries  int           // give up after this many attempts; 0 means 185, EventBridge's number
 	OnFailure *Call         // made when the call is given up (a dead-letter queue); nil for none
+	Chain     string        // entries of one chain are delivered one after the other, in the order of their commits; "" for none
 }
 
 // Call is the part of an aws.Request that is kept.
@@ -47,15 +49,16 @@ type Outbox struct {
 	work   sync.WaitGroup
 	gate   chan struct{} // bounds the deliveries that are under way
 
-	mu   sync.Mutex
-	live map[store.Partition][]uint64 // numbers not yet answered, ascending
+	mu     sync.Mutex
+	live   map[store.Partition][]uint64 // numbers not yet answered, ascending
+	chains map[chain]*worker
 }
 
 const atOnce = 256
 
 // New makes the outbox of the service of that name. Entries can be added before Start; they wait.
 func New(env *service.Env, name string) *Outbox {
-	o := &Outbox{name: name, env: env, gate: make(chan struct{}, atOnce), live: map[store.Partition][]uint64{}}
+	o := &Outbox{name: name, env: env, gate: make(chan struct{}, atOnce), live: map[store.Partition][]uint64{}, chains: map[chain]*worker{}}
 	o.ctx, o.cancel = context.WithCancel(context.Background())
 	return o
 }
@@ -64,29 +67,49 @@ func (o *Outbox) key(n uint64) store.Key { return store.K(store.TableOwed, o.nam
 
 // Add writes an entry in a handler's transaction and has it delivered once the transaction is durable.
 func (o *Outbox) Add(c *service.Context, tx store.Tx, e Entry) error {
+	if e.Accepted.IsZero() {
+		e.Accepted = c.Now
+	}
+	after, err := o.Put(c.Partition, tx, e)
+	if err == nil {
+		c.After = append(c.After, after)
+	}
+	return err
+}
+
+// Put writes an entry, whose Accepted is set, in a transaction on a partition. The caller calls the function that it
+// returns once that transaction is durable, and not if it was not applied.
+func (o *Outbox) Put(p store.Partition, tx store.Tx, e Entry) (after func(), err error) {
 	last, err := tx.Get(o.key(0))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	n := uint64(1)
 	if len(last) == 8 {
 		n = binary.BigEndian.Uint64(last) + 1
 	}
-	if e.Accepted.IsZero() {
-		e.Accepted = c.Now
-	}
 	b, err := json.Marshal(e)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	tx.Set(o.key(0), binary.BigEndian.AppendUint64(nil, n))
 	tx.Set(o.key(n), b)
-	p := c.Partition
-	c.After = append(c.After, func() {
+	if e.Chain != "" {
+		tx.Set(o.chainKey(e.Chain).U64(n), []byte{})
+	}
+	return func() {
 		o.keep(p, n)
+		o.begin(p, n, e)
+	}, nil
+}
+
+// begin sees to the delivery of an entry.
+func (o *Outbox) begin(p store.Partition, n uint64, e Entry) {
+	if e.Chain != "" {
+		o.kick(chain{p, e.Chain})
+	} else {
 		o.deliver(p, n, e, 0)
-	})
-	return nil
+	}
 }
 
 // Start delivers what is still owed.
@@ -117,7 +140,7 @@ func (o *Outbox) Start(ctx context.Context) error {
 			o.keep(part, x.n)
 		}
 		for _, x := range entries {
-			o.deliver(part, x.n, x.e, 0)
+			o.begin(part, x.n, x.e)
 		}
 	}
 	return nil
@@ -215,6 +238,9 @@ func (o *Outbox) attempt(p store.Partition, n uint64, e *Entry) (again bool, err
 	}
 	err = o.env.Store.Update(store.Finishing(o.ctx), p, func(tx store.Tx) error {
 		tx.Delete(o.key(n))
+		if e.Chain != "" {
+			tx.Delete(o.chainKey(e.Chain).U64(n))
+		}
 		return nil
 	})
 	if err == nil {

@@ -117,6 +117,7 @@ const (
 	TableActivity  byte = 'v' // states: activities and their waiting tasks
 	TableBucket    byte = 's' // s3
 	TableTopic     byte = 'p' // sns
+	TableMail      byte = 'E' // mail
 	TableBus       byte = 'b' // events
 	TableMetric    byte = 'u' // cloudwatch
 	TableKey       byte = 'k' // kms
