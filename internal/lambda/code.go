@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"path/filepath"
 	"sync"
@@ -126,9 +125,9 @@ func (s *Service) upload(ctx context.Context, c *service.Context, id identity, p
 		if err != nil {
 			return nil, err
 		}
-		all := codeKey(id)
-		tx.DeleteRange(all, own)
-		tx.DeleteRange(own.End(), all.End())
+		if err := prune(tx, id, p.hash); err != nil {
+			return nil, err
+		}
 		tx.Set(own[:len(own):len(own)].U32(n), rest)
 		return out, nil
 	})
@@ -142,19 +141,6 @@ func (s *Service) uploadLock(id identity) *sync.Mutex {
 		s.uploads[k] = new(sync.Mutex)
 	}
 	return s.uploads[k]
-}
-
-// Code reads a function's deployment package. It fails with an AWS error if there is no such function.
-func (s *Service) Code(ctx context.Context, account, region, name string) ([]byte, error) {
-	id := identity{account, region, name}
-	f, err := s.load(ctx, id)
-	if errors.Is(err, errNoSuchFunction) {
-		return nil, notFound(id.arn())
-	}
-	if err != nil {
-		return nil, err
-	}
-	return s.code(ctx, f)
 }
 
 func (s *Service) code(ctx context.Context, f *record) ([]byte, error) {
@@ -195,11 +181,4 @@ func (s *Service) unpacked(ctx context.Context, f *record) (string, error) {
 		return "", fail("InvalidZipFileException", 502, "Lambda could not unzip the deployment package: %v", err)
 	}
 	return dir, nil
-}
-
-// Location is the path below which the server offers functions' code: CodePath + "ACCOUNT/REGION/NAME".
-const CodePath = "/_newel/lambda/code/"
-
-func (s *Service) codeLocation(f *record) string {
-	return fmt.Sprintf("%s%s%s/%s/%s", s.Env.BaseURL(), CodePath, f.Account, f.Region, f.Name)
 }

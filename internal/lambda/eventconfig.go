@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
@@ -27,10 +28,10 @@ func (c *eventInvokeConfig) limits() (age time.Duration, retries int) {
 	return age, retries
 }
 
-func (f *record) eventInvoke() any {
-	c := f.EventInvokeConfig
+func (f *record) eventInvoke(q string) any {
+	c := f.at(q).EventInvokeConfig
 	out := map[string]any{
-		"FunctionArn": f.arn() + ":" + latest, "LastModified": float64(c.LastModified.UnixMilli()) / 1000,
+		"FunctionArn": f.arn() + ":" + cmp.Or(q, latest), "LastModified": float64(c.LastModified.UnixMilli()) / 1000,
 		"DestinationConfig": json.RawMessage(`{"OnSuccess":{},"OnFailure":{}}`),
 	}
 	if c.MaximumRetryAttempts != nil {
@@ -42,8 +43,8 @@ func (f *record) eventInvoke() any {
 	return out
 }
 
-func (f *record) noEventInvokeConfig() error {
-	return fail("ResourceNotFoundException", 404, "The function %s doesn't have an EventInvokeConfig", f.arn()+":"+latest)
+func (f *record) noEventInvokeConfig(q string) error {
+	return fail("ResourceNotFoundException", 404, "The function %s doesn't have an EventInvokeConfig", f.arn()+":"+cmp.Or(q, latest))
 }
 
 func putEventInvokeConfig(c *service.Context, tx store.Tx) (any, error) {
@@ -63,51 +64,53 @@ func setEventInvoke(c *service.Context, tx store.Tx, keep bool) (any, error) {
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
 	}
-	f, err := findNamed(c, tx, in.named)
+	f, q, err := findNamed(c, tx, in.named)
 	n, age := in.MaximumRetryAttempts, in.MaximumEventAgeInSeconds
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
+	}
+	to := f.attach(q)
+	switch {
 	case in.DestinationConfig.OnSuccess.Destination+in.DestinationConfig.OnFailure.Destination != "":
 		return nil, unsupported("destinations of asynchronous invocations yet: use DeadLetterConfig")
 	case n != nil && (*n < 0 || *n > eventRetryMax):
 		return nil, constraint("maximumRetryAttempts", *n, "Member must have value less than or equal to %d", eventRetryMax)
 	case age != nil && (*age < 60 || *age > 21600):
 		return nil, constraint("maximumEventAgeInSeconds", *age, "Member must have value between 60 and 21600")
-	case keep && f.EventInvokeConfig == nil:
-		return nil, f.noEventInvokeConfig()
+	case keep && to.EventInvokeConfig == nil:
+		return nil, f.noEventInvokeConfig(q)
 	case !keep:
-		f.EventInvokeConfig = new(eventInvokeConfig)
+		to.EventInvokeConfig = new(eventInvokeConfig)
 	}
 	if n != nil {
-		f.EventInvokeConfig.MaximumRetryAttempts = n
+		to.EventInvokeConfig.MaximumRetryAttempts = n
 	}
 	if age != nil {
-		f.EventInvokeConfig.MaximumEventAgeInSeconds = age
+		to.EventInvokeConfig.MaximumEventAgeInSeconds = age
 	}
-	f.EventInvokeConfig.LastModified = c.Now
-	return f.eventInvoke(), put(tx, f)
+	to.EventInvokeConfig.LastModified = c.Now
+	return f.eventInvoke(q), put(tx, f)
 }
 
 func getEventInvokeConfig(c *service.Context, rd store.Reader) (any, error) {
-	f, err := find(c, rd)
+	f, q, err := find(c, rd)
 	if err != nil {
 		return nil, err
 	}
-	if f.EventInvokeConfig == nil {
-		return nil, f.noEventInvokeConfig()
+	if f.at(q).EventInvokeConfig == nil {
+		return nil, f.noEventInvokeConfig(q)
 	}
-	return f.eventInvoke(), nil
+	return f.eventInvoke(q), nil
 }
 
 func deleteEventInvokeConfig(c *service.Context, tx store.Tx) (any, error) {
-	f, err := find(c, tx)
+	f, q, err := find(c, tx)
 	if err != nil {
 		return nil, err
 	}
-	if f.EventInvokeConfig == nil {
-		return nil, f.noEventInvokeConfig()
+	if f.at(q).EventInvokeConfig == nil {
+		return nil, f.noEventInvokeConfig(q)
 	}
-	f.EventInvokeConfig = nil
+	f.attach(q).EventInvokeConfig = nil
 	return nil, put(tx, f)
 }

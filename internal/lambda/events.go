@@ -18,6 +18,7 @@ import (
 type event struct {
 	V             int
 	Function      identity
+	Qualifier     string `json:",omitempty"` // version or alias that was invoked
 	RequestID     string
 	ARN           string
 	Payload       []byte
@@ -93,7 +94,7 @@ func (e *events) start(ctx context.Context) error {
 
 // accept stores an event; when it returns, the event is durable.
 func (e *events) accept(ctx context.Context, c *service.Context, f *record, inv runtime.Invocation) error {
-	ev := &event{V: 1, Function: f.identity, RequestID: inv.RequestID, ARN: inv.ARN, Payload: inv.Payload,
+	ev := &event{V: 1, Function: f.identity, Qualifier: strings.TrimPrefix(strings.TrimPrefix(inv.ARN, f.arn()), ":"), RequestID: inv.RequestID, ARN: inv.ARN, Payload: inv.Payload,
 		ClientContext: inv.ClientContext, TraceID: inv.TraceID, Accepted: c.Now}
 	ref := eventRef{e.s.PartitionOf(f.Account, f.Region, ""), string(eventKey(f.identity, inv.RequestID))}
 	b, err := json.Marshal(ev)
@@ -173,7 +174,7 @@ func (e *events) attempt(ref eventRef) error {
 	if err != nil || ev == nil {
 		return err
 	}
-	f, err := e.s.load(e.ctx, ev.Function)
+	f, err := e.s.loadQualified(e.ctx, ev.Function, ev.Qualifier)
 	if errors.Is(err, errNoSuchFunction) {
 		return e.store(ref, nil) // as on AWS, events of a deleted function are dropped
 	}

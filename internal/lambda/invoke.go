@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -55,8 +56,8 @@ func (s *Service) invoke(ctx context.Context, c *service.Context) (*aws.Output, 
 	}
 	out := answer(200, inv)
 	out.Body = r.Payload
-	v := members{StatusCode: 200, ExecutedVersion: latest, FunctionError: r.FunctionError}
-	out.Header.Set("X-Amz-Executed-Version", latest)
+	v := members{StatusCode: 200, ExecutedVersion: f.version(), FunctionError: r.FunctionError}
+	out.Header.Set("X-Amz-Executed-Version", v.ExecutedVersion)
 	if r.FunctionError != "" {
 		out.Header.Set("X-Amz-Function-Error", r.FunctionError)
 	}
@@ -108,18 +109,12 @@ func (s *Service) invoked(ctx context.Context, c *service.Context, in invokeInpu
 	if err != nil {
 		return nil, "", err
 	}
-	f, err := s.load(ctx, id)
+	f, err := s.loadQualified(ctx, id, q)
 	switch {
 	case errors.Is(err, errNoSuchFunction):
-		if q == "" {
-			q = latest
-		}
-		return nil, "", notFound(id.arn() + ":" + q)
+		return nil, "", notFound(id.arn() + ":" + cmp.Or(q, latest))
 	case err != nil:
 		return nil, "", service.Wire(err)
-	}
-	if err = id.unpublished(q); err != nil {
-		return nil, "", err
 	}
 	arn := id.arn()
 	if q != "" {
@@ -194,7 +189,7 @@ func (s *Service) execute(ctx context.Context, f *record, inv runtime.Invocation
 		if !errors.Is(err, errCodeGone) {
 			return r, serviceError(err)
 		}
-		if f, err = s.load(ctx, f.identity); err != nil {
+		if f, err = s.loadQualified(ctx, f.identity, f.Version); err != nil {
 			if errors.Is(err, errNoSuchFunction) {
 				return nil, notFound(inv.ARN)
 			}

@@ -14,6 +14,7 @@ package lambda
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
@@ -71,11 +72,14 @@ type Service struct {
 	cached  map[string]*loaded     // by function: the last record that was read
 	running map[string]int         // invocations by function, for reserved concurrency
 	unpack  sync.Mutex
+
+	locationKey [32]byte // signs the URLs under which code is offered
 }
 
 // New makes the service. Start it before the first call, and Close it to end its processes.
 func New(env *service.Env, cfg Config) *Service {
 	s := &Service{cfg: cfg, uploads: map[string]*sync.Mutex{}, cached: map[string]*loaded{}, running: map[string]int{}}
+	rand.Read(s.locationKey[:])
 	s.Service = service.New("lambda", env, s.table())
 	s.Place = func(account, region, _ string) store.Partition {
 		return store.Place(env.Store.Partitions(), account, region, "lambda")

@@ -301,7 +301,6 @@ func TestValidation(t *testing.T) {
 		{map[string]any{"Code": map[string]any{}}, "InvalidParameterValueException", "Please provide a source for function code."},
 		{map[string]any{"Code": map[string]any{"ZipFile": []byte("nonsense")}}, "InvalidParameterValueException", "Could not unzip uploaded file. Please check your file, then try to upload again."},
 		{map[string]any{"Layers": []string{"arn:x"}}, "InvalidParameterValueException", "layers"},
-		{map[string]any{"Publish": true}, "InvalidParameterValueException", "versions"},
 		{map[string]any{"Environment": map[string]any{"Variables": map[string]string{"AWS_REGION": "x"}}}, "InvalidParameterValueException", "Reserved keys used in this request: AWS_REGION"},
 		{map[string]any{"Environment": map[string]any{"Variables": map[string]string{"LONG": strings.Repeat("x", 4096)}}}, "InvalidParameterValueException", "exceeded the 4KB limit"},
 	} {
@@ -404,7 +403,7 @@ func TestCodeLargerThanAChunk(t *testing.T) {
 	files := map[string]string{"a.py": "import os\ndef h(e, c):\n    return os.path.getsize('noise')\n", "noise": string(noise)}
 	w.create("f", "python3.12", "a.h", files, nil)
 	want(t, "size", w.run("f", "").payload, fmt.Sprint(len(noise)))
-	b, err := w.Code(context.Background(), testAccount, testRegion, "f")
+	b, err := w.Code(context.Background(), testAccount, testRegion, "f", "")
 	if err != nil || len(b) < len(noise) {
 		t.Fatal(len(b), err)
 	}

@@ -72,14 +72,6 @@ func target(c *service.Context, name, qualifier string) (id identity, q string, 
 	return identity{c.Account, c.Region, r.Name}, qualifier, nil
 }
 
-// unpublished fails for every qualifier but $LATEST: there are no versions and aliases.
-func (id identity) unpublished(qualifier string) error {
-	if qualifier == "" || qualifier == latest {
-		return nil
-	}
-	return notFound(id.arn() + ":" + qualifier)
-}
-
 // Call runs one operation. A function whose ARN names another account or region is looked for there, and, if nothing
 // is there, in the caller's own: applications carry ARNs of the account that they were written in.
 func (s *Service) Call(ctx context.Context, r *aws.Request) (*aws.Output, error) {

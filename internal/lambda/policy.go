@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"encoding/json"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,15 +34,19 @@ func addPermission(c *service.Context, tx store.Tx) (any, error) {
 			return nil, constraint(member, nil, "Member must not be null")
 		}
 	}
-	f, err := findNamed(c, tx, in.named)
+	f, q, err := findNamed(c, tx, in.named)
 	if err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(f.Policy, func(s statement) bool { return s.Sid == in.StatementId }) {
+	if in.Qualifier == latest {
+		return nil, invalid("We currently do not support adding policies for $LATEST.")
+	}
+	to := f.attach(q)
+	if slices.ContainsFunc(to.Policy, func(s statement) bool { return s.Sid == in.StatementId }) {
 		return nil, fail("ResourceConflictException", 409,
 			"The statement id (%s) provided already exists. Please provide a new statement id, or remove the existing statement.", in.StatementId)
 	}
-	st := statement{Sid: in.StatementId, Effect: "Allow", Principal: principal(in.Principal), Action: in.Action, Resource: f.arn()}
+	st := statement{Sid: in.StatementId, Effect: "Allow", Principal: principal(in.Principal), Action: in.Action, Resource: qualify(f.arn(), q)}
 	condition := func(operator, key, v string) {
 		if v == "" {
 			return
@@ -61,8 +64,8 @@ func addPermission(c *service.Context, tx store.Tx) (any, error) {
 	condition("StringEquals", "aws:PrincipalOrgID", in.PrincipalOrgID)
 	condition("StringEquals", "lambda:EventSourceToken", in.EventSourceToken)
 	condition("StringEquals", "lambda:FunctionUrlAuthType", in.FunctionUrlAuthType)
-	f.Policy = append(f.Policy, st)
-	f.PolicyRevisionID = newID()
+	to.Policy = append(to.Policy, st)
+	to.PolicyRevisionID = newID()
 	b, err := service.Marshal(st)
 	if err != nil {
 		return nil, err
@@ -90,127 +93,39 @@ func removePermission(c *service.Context, tx store.Tx) (any, error) {
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
 	}
-	f, err := findNamed(c, tx, in.named)
+	f, q, err := findNamed(c, tx, in.named)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(f.Policy, func(s statement) bool { return s.Sid == in.StatementId })
-	if len(f.Policy) == 0 {
+	from := f.attach(q)
+	i := slices.IndexFunc(from.Policy, func(s statement) bool { return s.Sid == in.StatementId })
+	if len(from.Policy) == 0 {
 		return nil, fail("ResourceNotFoundException", 404, "No policy is associated with the given resource.")
 	}
 	if i < 0 {
 		return nil, fail("ResourceNotFoundException", 404, "Statement %s is not found in resource policy.", in.StatementId)
 	}
-	f.Policy = slices.Delete(f.Policy, i, i+1)
-	f.PolicyRevisionID = newID()
+	from.Policy = slices.Delete(from.Policy, i, i+1)
+	from.PolicyRevisionID = newID()
 	return nil, put(tx, f)
 }
 
 func getPolicy(c *service.Context, rd store.Reader) (any, error) {
-	f, err := find(c, rd)
+	f, q, err := find(c, rd)
 	if err != nil {
 		return nil, err
 	}
-	if len(f.Policy) == 0 {
+	a := f.at(q)
+	if len(a.Policy) == 0 {
 		return nil, fail("ResourceNotFoundException", 404, "The resource you requested does not exist.")
 	}
 	b, err := service.Marshal(struct {
 		Version   string
 		Id        string //nolint:revive // AWS's name
 		Statement []statement
-	}{"2012-10-17", "default", f.Policy})
+	}{"2012-10-17", "default", a.Policy})
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{"Policy": string(b), "RevisionId": f.PolicyRevisionID}, nil
-}
-
-type tagInput struct {
-	Resource string
-	Tags     map[string]string
-	TagKeys  []string
-}
-
-func tagged(c *service.Context, rd store.Reader) (*record, *tagInput, error) {
-	in := new(tagInput)
-	if err := service.Decode(c.Request, in); err != nil {
-		return nil, nil, err
-	}
-	f, err := findNamed(c, rd, named{FunctionName: in.Resource})
-	return f, in, err
-}
-
-func tagResource(c *service.Context, tx store.Tx) (any, error) {
-	f, in, err := tagged(c, tx)
-	if err != nil {
-		return nil, err
-	}
-	if f.Tags == nil {
-		f.Tags = map[string]string{}
-	}
-	for k, v := range in.Tags {
-		f.Tags[k] = v
-	}
-	return nil, put(tx, f)
-}
-
-func untagResource(c *service.Context, tx store.Tx) (any, error) {
-	f, in, err := tagged(c, tx)
-	if err != nil {
-		return nil, err
-	}
-	for _, k := range in.TagKeys {
-		delete(f.Tags, k)
-	}
-	return nil, put(tx, f)
-}
-
-func listTags(c *service.Context, rd store.Reader) (any, error) {
-	f, _, err := tagged(c, rd)
-	if err != nil {
-		return nil, err
-	}
-	tags := f.Tags
-	if tags == nil {
-		tags = map[string]string{}
-	}
-	return map[string]any{"Tags": tags}, nil
-}
-
-func putConcurrency(c *service.Context, tx store.Tx) (any, error) {
-	var in struct {
-		named
-		ReservedConcurrentExecutions *int
-	}
-	if err := service.Decode(c.Request, &in); err != nil {
-		return nil, err
-	}
-	f, err := findNamed(c, tx, in.named)
-	switch n := in.ReservedConcurrentExecutions; {
-	case err != nil:
-		return nil, err
-	case n == nil:
-		return nil, constraint("reservedConcurrentExecutions", nil, "Member must not be null")
-	case *n < 0:
-		return nil, constraint("reservedConcurrentExecutions", *n, "Member must have value greater than or equal to 0")
-	}
-	f.Reserved = in.ReservedConcurrentExecutions
-	return map[string]int{"ReservedConcurrentExecutions": *f.Reserved}, put(tx, f)
-}
-
-func getConcurrency(c *service.Context, rd store.Reader) (any, error) {
-	f, err := find(c, rd)
-	if err != nil || f.Reserved == nil {
-		return json.RawMessage("{}"), err
-	}
-	return map[string]int{"ReservedConcurrentExecutions": *f.Reserved}, nil
-}
-
-func deleteConcurrency(c *service.Context, tx store.Tx) (any, error) {
-	f, err := find(c, tx)
-	if err != nil {
-		return nil, err
-	}
-	f.Reserved = nil
-	return nil, put(tx, f)
+	return map[string]string{"Policy": string(b), "RevisionId": a.PolicyRevisionID}, nil
 }

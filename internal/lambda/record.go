@@ -13,35 +13,45 @@ import (
 	"github.com/newel-run/newel/internal/store"
 )
 
-// record is a function as it is stored. V is the format: 1.
+// record is a function ($LATEST) or one of its published versions as it is stored. V is the format: 1.
 type record struct {
 	V int
 	identity
-	Description       string
-	Runtime           string
-	Handler           string
-	Role              string
-	Timeout           int // seconds
-	MemorySize        int // MB
-	Environment       map[string]string
-	HasEnvironment    bool
-	Architectures     []string
-	TracingMode       string
-	KMSKeyArn         string
-	DeadLetterArn     string
-	EphemeralMB       int
-	Logging           loggingConfig
-	VPC               json.RawMessage `json:",omitempty"`
-	CodeHash          string          // SHA-256, hex
-	CodeSize          int
-	LastModified      time.Time
-	RevisionID        string
-	Generation        string // changes with code and configuration: workers of another generation are retired
-	Tags              map[string]string
-	Reserved          *int // reserved concurrency
+	Version        string `json:",omitempty"` // "3"; "" for $LATEST
+	Published      int    `json:",omitempty"` // $LATEST: the last version number that was given out
+	Fingerprint    string `json:",omitempty"` // version: of the code and configuration that it was published from
+	Description    string
+	Runtime        string
+	Handler        string
+	Role           string
+	Timeout        int // seconds
+	MemorySize     int // MB
+	Environment    map[string]string
+	HasEnvironment bool
+	Architectures  []string
+	TracingMode    string
+	KMSKeyArn      string
+	DeadLetterArn  string
+	EphemeralMB    int
+	Logging        loggingConfig
+	VPC            json.RawMessage `json:",omitempty"`
+	CodeHash       string          // SHA-256, hex
+	CodeSize       int
+	LastModified   time.Time
+	RevisionID     string
+	Generation     string // changes with code and configuration: workers of another generation are retired
+	Tags           map[string]string
+	Reserved       *int // reserved concurrency
+	attachment
+	Qualified map[string]*attachment `json:",omitempty"` // $LATEST: what is attached to its versions and aliases
+}
+
+// attachment is what can be attached to a function, and to each of its versions and aliases.
+type attachment struct {
 	Policy            []statement
 	PolicyRevisionID  string
 	EventInvokeConfig *eventInvokeConfig
+	Provisioned       *provisioned `json:",omitempty"` // versions and aliases only
 }
 
 type loggingConfig struct {
@@ -123,7 +133,7 @@ func (f *record) configuration() *configuration {
 	c := &configuration{
 		FunctionName: f.Name, FunctionArn: f.arn(), Runtime: f.Runtime, Role: f.Role, Handler: f.Handler,
 		CodeSize: f.CodeSize, Description: f.Description, Timeout: f.Timeout, MemorySize: f.MemorySize,
-		LastModified: f.LastModified.UTC().Format(timeFormat), CodeSha256: codeSha256(f.CodeHash), Version: latest,
+		LastModified: f.LastModified.UTC().Format(timeFormat), CodeSha256: codeSha256(f.CodeHash), Version: f.version(),
 		VpcConfig: f.VPC, KMSKeyArn: f.KMSKeyArn, TracingConfig: tracing{f.TracingMode}, RevisionId: f.RevisionID,
 		State: "Active", LastUpdateStatus: "Successful", PackageType: "Zip", Architectures: f.Architectures,
 		EphemeralStorage: ephemeralStorage{f.EphemeralMB}, SnapStart: snapStart{"None", "Off"},
@@ -173,7 +183,7 @@ func put(tx store.Tx, f *record) error {
 	f.V = 1
 	b, err := json.Marshal(f)
 	if err == nil {
-		tx.Set(f.key(), b)
+		tx.Set(f.rowKey(), b)
 	}
 	return err
 }
@@ -182,6 +192,24 @@ func put(tx store.Tx, f *record) error {
 type loaded struct {
 	raw []byte
 	f   *record
+}
+
+// decodeCached decodes the row of a key, or returns what it was decoded to the last time. The record is shared.
+func (s *Service) decodeCached(key store.Key, b []byte) (*record, error) {
+	s.mu.Lock()
+	c := s.cached[string(key)]
+	s.mu.Unlock()
+	if c != nil && bytes.Equal(c.raw, b) {
+		return c.f, nil
+	}
+	f, err := decode(b)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.cached[string(key)] = &loaded{bytes.Clone(b), f}
+	s.mu.Unlock()
+	return f, nil
 }
 
 // load reads a function outside a transaction. The record is shared: it must not be changed.
@@ -196,20 +224,8 @@ func (s *Service) load(ctx context.Context, id identity) (*record, error) {
 		if b == nil {
 			return errNoSuchFunction
 		}
-		s.mu.Lock()
-		c := s.cached[string(key)]
-		s.mu.Unlock()
-		if c != nil && bytes.Equal(c.raw, b) {
-			f = c.f
-			return nil
-		}
-		if f, err = decode(b); err != nil {
-			return err
-		}
-		s.mu.Lock()
-		s.cached[string(key)] = &loaded{bytes.Clone(b), f}
-		s.mu.Unlock()
-		return nil
+		f, err = s.decodeCached(key, b)
+		return err
 	})
 	return f, err
 }

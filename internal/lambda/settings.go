@@ -62,8 +62,6 @@ func (in *createInput) record(c *service.Context) (*record, error) {
 		return nil, invalid("The function name must not have a qualifier: %s", in.FunctionName)
 	case in.Role == nil:
 		return nil, constraint("role", nil, "Member must not be null")
-	case in.Publish:
-		return nil, unsupported("published versions yet: Publish must be false")
 	case in.PackageType == "Image":
 		return nil, unsupported("container images: package the function as a zip file")
 	case in.CodeSigningConfigArn != "":

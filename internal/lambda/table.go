@@ -35,8 +35,17 @@ func (s *Service) table() []service.Operation {
 		{Name: "GetFunctionEventInvokeConfig", View: getEventInvokeConfig},
 		{Name: "DeleteFunctionEventInvokeConfig", Update: deleteEventInvokeConfig},
 		{Name: "GetAccountSettings", View: s.getAccountSettings},
+		{Name: "PublishVersion", Update: publishVersion},
 		{Name: "ListVersionsByFunction", View: listVersions},
+		{Name: "CreateAlias", Update: createAlias},
+		{Name: "UpdateAlias", Update: updateAlias},
+		{Name: "DeleteAlias", Update: deleteAlias},
+		{Name: "GetAlias", View: getAlias},
 		{Name: "ListAliases", View: listAliases},
+		{Name: "PutProvisionedConcurrencyConfig", Update: putProvisioned},
+		{Name: "GetProvisionedConcurrencyConfig", View: getProvisioned},
+		{Name: "DeleteProvisionedConcurrencyConfig", Update: deleteProvisioned},
+		{Name: "ListProvisionedConcurrencyConfigs", View: listProvisioned},
 		{Name: "GetFunctionCodeSigningConfig", View: getCodeSigning},
 	}
 }
@@ -44,35 +53,66 @@ func (s *Service) table() []service.Operation {
 // named is the member that nearly every input has, and the qualifier of some.
 type named struct{ FunctionName, Qualifier string }
 
-// find reads the function that a request names.
-func find(c *service.Context, rd store.Reader) (*record, error) {
+// find reads the function that a request names, and the version or alias of it.
+func find(c *service.Context, rd store.Reader) (*record, string, error) {
 	var in named
 	if err := service.Decode(c.Request, &in); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	return findNamed(c, rd, in)
 }
 
-func findNamed(c *service.Context, rd store.Reader, in named) (*record, error) {
+// findNamed reads the function and the qualifier that is given, which is there; "" for $LATEST.
+func findNamed(c *service.Context, rd store.Reader, in named) (*record, string, error) {
 	id, q, err := target(c, in.FunctionName, in.Qualifier)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	f, err := need(rd, id)
 	if err != nil {
+		return nil, "", err
+	}
+	if q == "" || q == latest {
+		return f, "", nil
+	}
+	_, err = resolve(rd, f, q, mainVersion)
+	return f, q, err
+}
+
+// findUnqualified reads a function for an operation that concerns all of it.
+func findUnqualified(c *service.Context, rd store.Reader, name string) (*record, error) {
+	id, q, err := target(c, name, "")
+	if err != nil {
 		return nil, err
 	}
-	return f, id.unpublished(q)
+	if err = unqualified(id, q); err != nil {
+		return nil, err
+	}
+	return need(rd, id)
+}
+
+// given is the qualifier that a request gives, $LATEST included.
+func given(c *service.Context) (string, error) {
+	var in named
+	if err := service.Decode(c.Request, &in); err != nil {
+		return "", err
+	}
+	_, q, err := target(c, in.FunctionName, in.Qualifier)
+	return q, err
 }
 
 func (s *Service) getFunction(c *service.Context, rd store.Reader) (any, error) {
-	f, err := find(c, rd)
+	f, q, err := find(c, rd)
+	if err != nil {
+		return nil, err
+	}
+	conf, v, err := configured(c, rd, f, q)
 	if err != nil {
 		return nil, err
 	}
 	out := map[string]any{
-		"Configuration": f.configuration(),
-		"Code":          map[string]string{"RepositoryType": "S3", "Location": s.codeLocation(f)},
+		"Configuration": conf,
+		"Code":          map[string]string{"RepositoryType": "S3", "Location": s.codeLocation(v, c.Now)},
 	}
 	if len(f.Tags) > 0 {
 		out["Tags"] = f.Tags
@@ -84,75 +124,29 @@ func (s *Service) getFunction(c *service.Context, rd store.Reader) (any, error) 
 }
 
 func getFunctionConfiguration(c *service.Context, rd store.Reader) (any, error) {
-	f, err := find(c, rd)
+	f, q, err := find(c, rd)
 	if err != nil {
 		return nil, err
 	}
-	return f.configuration(), nil
+	conf, _, err := configured(c, rd, f, q)
+	return conf, err
 }
 
-const pageMax = 50 // AWS's page of ListFunctions
-
-func listFunctions(c *service.Context, rd store.Reader) (any, error) {
-	var in struct {
-		Marker   string
-		MaxItems int
-	}
-	if err := service.Decode(c.Request, &in); err != nil {
-		return nil, err
-	}
-	n := pageMax
-	if in.MaxItems > 0 {
-		n = min(n, in.MaxItems)
-	}
-	all := store.K(store.TableFunction, "function", c.Account, c.Region)
-	from := all
-	if in.Marker != "" {
-		from = all[:len(all):len(all)].Str(in.Marker).End() // a marker is the last name of the page before
-	}
-	list := []*configuration{}
-	out := map[string]any{}
-	for _, b := range rd.Scan(from, all.End(), false) {
-		if len(list) == n {
-			out["NextMarker"] = list[n-1].FunctionName
-			break
-		}
-		f, err := decode(b)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, f.listed())
-	}
-	out["Functions"] = list
-	return out, nil
-}
-
-// listed is the configuration as lists show it: without the members that AWS leaves out there.
-func (f *record) listed() *configuration {
-	c := f.configuration()
-	c.State, c.LastUpdateStatus = "", ""
-	return c
-}
-
-func listVersions(c *service.Context, rd store.Reader) (any, error) {
-	f, err := find(c, rd)
+// configured is the configuration of what a request names, under the ARN by which it is named.
+func configured(c *service.Context, rd store.Reader, f *record, q string) (*configuration, *record, error) {
+	named, err := given(c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	v := f.listed()
-	v.FunctionArn += ":" + latest
-	return map[string]any{"Versions": []*configuration{v}}, nil
-}
-
-func listAliases(c *service.Context, rd store.Reader) (any, error) {
-	if _, err := find(c, rd); err != nil {
-		return nil, err
+	v, err := resolve(rd, f, q, mainVersion)
+	if err != nil {
+		return nil, nil, err
 	}
-	return map[string]any{"Aliases": []any{}}, nil
+	return v.qualifiedConfiguration(named), v, nil
 }
 
 func getCodeSigning(c *service.Context, rd store.Reader) (any, error) {
-	f, err := find(c, rd)
+	f, _, err := find(c, rd)
 	if err != nil {
 		return nil, err
 	}
@@ -175,28 +169,6 @@ func (s *Service) getAccountSettings(c *service.Context, rd store.Reader) (any, 
 			"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000},
 		"AccountUsage": map[string]any{"TotalCodeSize": size, "FunctionCount": count},
 	}, nil
-}
-
-func (s *Service) deleteFunction(c *service.Context, tx store.Tx) (any, error) {
-	f, err := find(c, tx)
-	if err != nil {
-		return nil, err
-	}
-	tx.Delete(f.key())
-	code := codeKey(f.identity)
-	tx.DeleteRange(code, code.End())
-	c.After = append(c.After, func() { s.retired(f.identity) })
-	return members{StatusCode: 204}, nil
-}
-
-// retired ends the workers of a function that was changed or deleted.
-func (s *Service) retired(id identity) {
-	s.mu.Lock()
-	delete(s.cached, string(id.key()))
-	s.mu.Unlock()
-	if s.pool != nil {
-		s.pool.Retire(id.arn())
-	}
 }
 
 func (s *Service) createFunction(ctx context.Context, c *service.Context) (*aws.Output, error) {
@@ -226,7 +198,14 @@ func (s *Service) createFunction(ctx context.Context, c *service.Context) (*aws.
 		if old != nil {
 			return nil, exists(f)
 		}
-		return f.configuration(), put(tx, f)
+		if !in.Publish {
+			return f.configuration(), put(tx, f)
+		}
+		v, err := publish(tx, f, f.Description, c.Now)
+		if err != nil {
+			return nil, err
+		}
+		return v.configuration(), nil
 	})
 	if err != nil {
 		return nil, service.Wire(err)

@@ -20,14 +20,11 @@ func (s *Service) updateFunctionCode(ctx context.Context, c *service.Context) (*
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
 	}
-	if in.Publish {
-		return nil, unsupported("published versions yet: Publish must be false")
-	}
 	id, q, err := target(c, in.FunctionName, "")
 	if err != nil {
 		return nil, err
 	}
-	if err = id.unpublished(q); err != nil {
+	if err = unqualified(id, q); err != nil {
 		return nil, err
 	}
 	if _, err = s.load(ctx, id); errors.Is(err, errNoSuchFunction) {
@@ -52,7 +49,14 @@ func (s *Service) updateFunctionCode(ctx context.Context, c *service.Context) (*
 		}
 		f.CodeHash, f.CodeSize = p.hash, len(p.zip)
 		f.revise(c.Now)
-		return f.configuration(), put(tx, f)
+		if !in.Publish {
+			return f.configuration(), put(tx, f)
+		}
+		v, err := publish(tx, f, f.Description, c.Now)
+		if err != nil {
+			return nil, err
+		}
+		return v.qualifiedConfiguration(v.Version), nil
 	}
 	if in.DryRun {
 		return s.dryRun(ctx, id, p)
@@ -61,7 +65,7 @@ func (s *Service) updateFunctionCode(ctx context.Context, c *service.Context) (*
 	if err != nil {
 		return nil, service.Wire(err)
 	}
-	s.retired(id)
+	s.retired(id, "")
 	return &aws.Output{Value: out}, nil
 }
 
@@ -81,7 +85,7 @@ func (s *Service) updateFunctionConfiguration(c *service.Context, tx store.Tx) (
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
 	}
-	f, err := findNamed(c, tx, named{FunctionName: in.FunctionName})
+	f, err := findUnqualified(c, tx, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +96,6 @@ func (s *Service) updateFunctionConfiguration(c *service.Context, tx store.Tx) (
 		return nil, err
 	}
 	f.revise(c.Now)
-	c.After = append(c.After, func() { s.retired(f.identity) })
+	c.After = append(c.After, func() { s.retired(f.identity, "") })
 	return f.configuration(), put(tx, f)
 }

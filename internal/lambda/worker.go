@@ -16,8 +16,11 @@ import (
 // spec is what the pool needs to know of a function.
 func (s *Service) spec(f *record) *runtime.Spec {
 	arn := f.arn()
+	if f.Version != "" {
+		arn += ":" + f.Version
+	}
 	return &runtime.Spec{
-		Key: arn + "@" + f.Generation, Function: arn, Name: f.Name, Version: latest, LogGroup: f.logGroup(),
+		Key: arn + "@" + f.Generation, Function: arn, Name: f.Name, Version: f.version(), LogGroup: f.logGroup(),
 		Account: f.Account, Region: f.Region, Runtime: f.Runtime, MemoryMB: f.MemorySize,
 		Timeout: time.Duration(f.Timeout) * time.Second, LegacyTimeout: toolchain.LegacyTimeout(f.Runtime),
 		Prepare: func(ctx context.Context) (*runtime.Command, error) { return s.prepare(ctx, f) },
@@ -75,7 +78,7 @@ func (s *Service) environment(f *record, dir string) []string {
 		// The access key id selects the account; nothing else looks at the keys.
 		"AWS_ACCESS_KEY_ID": f.Account, "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": "test",
 		"AWS_EXECUTION_ENV": "AWS_Lambda_" + f.Runtime, "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-		"AWS_LAMBDA_FUNCTION_NAME": f.Name, "AWS_LAMBDA_FUNCTION_VERSION": latest,
+		"AWS_LAMBDA_FUNCTION_NAME": f.Name, "AWS_LAMBDA_FUNCTION_VERSION": f.version(),
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": fmt.Sprint(f.MemorySize), "AWS_LAMBDA_LOG_GROUP_NAME": f.logGroup(),
 		"AWS_ENDPOINT_URL": base, "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
 		// The user's own profiles and instance roles are not the function's.
