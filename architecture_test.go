@@ -38,7 +38,8 @@ var allowed = map[string]struct {
 	"internal/outbox":      {[]string{"internal/aws", "internal/service", "internal/store"}, "calls that services owe to others"},
 	"internal/service":     {[]string{"internal/aws", "internal/store"}, "what services have in common"},
 	"internal/engine":      {[]string{"asl", "asl/value", "machine", "internal/aws", "internal/store"}, "the machine over the store; aws for idempotency tokens only"},
-	"internal/states":      {[]string{"asl", "asl/value", "machine", "internal/aws", "internal/engine", "internal/service", "internal/store"}, "the API over the engine"},
+	"internal/states":      {[]string{"asl", "asl/value", "machine", "internal/aws", "internal/engine", "internal/maprun", "internal/service", "internal/store"}, "the API over the engine"},
+	"internal/maprun":  {[]string{"asl", "asl/value", "machine", "internal/aws", "internal/service", "internal/store"}, "distributed Maps; executions are an interface of its own"},
 	"internal/task":        {[]string{"asl", "asl/value", "internal/aws", "internal/aws/naming", "internal/engine", "internal/service"}, "tasks become calls"},
 	"internal/gateway":     {[]string{"internal/aws", "internal/aws/sigv4", "internal/aws/wire"}, "HTTP to calls and back; it knows no service"},
 
@@ -47,6 +48,7 @@ var allowed = map[string]struct {
 	"internal/store/storetest": {[]string{"internal/store"}, "the suite every backend passes"},
 
 	"internal/sqs":            {[]string{"internal/aws", "internal/service", "internal/store"}, "a service"},
+	"internal/s3":             {[]string{"internal/aws", "internal/outbox", "internal/service", "internal/store", "internal/s3/..."}, "a service"},
 	"internal/iam":            {[]string{"internal/aws", "internal/service", "internal/store"}, "a service"},
 	"internal/sts":            {[]string{"internal/aws", "internal/service", "internal/store"}, "a service"},
 	"internal/logs":           {[]string{"internal/aws", "internal/service", "internal/store"}, "a service"},

@@ -10,11 +10,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/newel-run/newel/asl/value"
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/engine"
+	"github.com/newel-run/newel/internal/maprun"
 	"github.com/newel-run/newel/internal/service"
 	"github.com/newel-run/newel/machine"
 )
@@ -158,6 +160,9 @@ func (s *Service) describe(ctx context.Context, c *service.Context) (*engine.Des
 }
 
 func (s *Service) describeExecution(ctx context.Context, c *service.Context) (any, error) {
+	if out, ok, err := s.describeExpressChild(ctx, c); ok || err != nil {
+		return out, err
+	}
 	d, err := s.describe(ctx, c)
 	if err != nil {
 		return nil, err
@@ -175,6 +180,9 @@ func (s *Service) describeExecution(ctx context.Context, c *service.Context) (an
 		b = append(b, `,"outputDetails":{"included":true}`...)
 	}
 	b = appendMembers(b, "traceHeader", d.Trace, "stateMachineVersionArn", d.VersionARN, "stateMachineAliasArn", d.AliasARN)
+	if b, err = s.appendMapRun(ctx, b, d.ARN); err != nil {
+		return nil, err
+	}
 	b = appendPointer(b, "error", d.Root.Error())
 	b = appendPointer(b, "cause", d.Root.Cause())
 	b = append(b, `,"redriveCount":0`...)
@@ -182,7 +190,7 @@ func (s *Service) describeExecution(ctx context.Context, c *service.Context) (an
 	case machine.Running, machine.Succeeded:
 		b = appendMembers(b, "redriveStatus", "NOT_REDRIVABLE", "redriveStatusReason", "Execution is "+statusName(status)+" and cannot be redriven")
 	default:
-		b = appendMember(b, "redriveStatus", "REDRIVABLE")
+		b = appendMember(b, "redriveStatus", redrivable(d.ARN))
 	}
 	return closeObject(b), nil
 }
@@ -232,6 +240,16 @@ func (s *Service) describeForExecution(ctx context.Context, c *service.Context) 
 	}
 	out := r.describe()
 	out["updateDate"] = epoch(r.Updated)
+	if isChild(d.ARN) {
+		run, _, err := s.maps.RunOf(ctx, d.ARN)
+		if err != nil && !errors.Is(err, maprun.ErrNotFound) {
+			return nil, err
+		}
+		if run != nil {
+			_, label, _ := strings.Cut(r.Machine, "/")
+			out["mapRunArn"], out["label"] = run.ARN, label
+		}
+	}
 	return out, nil
 }
 
@@ -276,7 +294,7 @@ func (s *Service) listExecutions(ctx context.Context, c *service.Context) (any, 
 		return nil, err
 	}
 	if in.MapRunArn != "" {
-		return nil, unsupported("mapRunArn in ListExecutions")
+		return s.listChildren(ctx, in.MapRunArn, in.StatusFilter, in.MaxResults, in.NextToken)
 	}
 	if in.StateMachineArn == "" {
 		return nil, aws.Errorf("ValidationException", "Must provide a StateMachine ARN or MapRun ARN")

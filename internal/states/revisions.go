@@ -53,6 +53,16 @@ func (r *revisions) revision(ctx context.Context, id string) (*compiled, error) 
 	if c != nil {
 		return c, nil
 	}
+	if whole, label, isChild := strings.Cut(id, "/"); isChild {
+		c, err := r.revision(ctx, whole)
+		if err == nil {
+			c, err = c.child(label)
+		}
+		if err == nil {
+			r.keep(id, c)
+		}
+		return c, err
+	}
 	arn, _, _ := strings.Cut(id, "#")
 	var rec *revision
 	err := r.store.View(ctx, store.Place(r.store.Partitions(), arn), func(rd store.Reader) (err error) {
@@ -73,13 +83,17 @@ func (r *revisions) revision(ctx context.Context, id string) (*compiled, error) 
 	if err := json.Unmarshal(rec.Logging, &c.logging); err != nil {
 		return nil, fmt.Errorf("%w: logging of %s: %w", store.ErrCorrupt, id, err)
 	}
+	r.keep(id, c)
+	return c, nil
+}
+
+func (r *revisions) keep(id string, c *compiled) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.compiled) >= cachedRevisions {
 		clear(r.compiled)
 	}
 	r.compiled[id] = c
-	return c, nil
 }
 
 // cachedRevision is a revision that is in memory, as that of an execution which has just been stepped is.

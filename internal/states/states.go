@@ -15,6 +15,7 @@ import (
 	"github.com/newel-run/newel/asl"
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/engine"
+	"github.com/newel-run/newel/internal/maprun"
 	"github.com/newel-run/newel/internal/service"
 	"github.com/newel-run/newel/internal/store"
 	"github.com/newel-run/newel/machine"
@@ -30,6 +31,7 @@ type Service struct {
 	model     *aws.Service
 	polls     *polls
 	logger    *logger
+	maps      *maprun.Runs
 }
 
 // scheduleActivityTask is an operation that only this server's tasks call.
@@ -50,9 +52,10 @@ func New(cfg Config) *Service {
 	s := &Service{env: cfg.Env, resource: cfg.Resource, model: aws.MustModel("states"), polls: newPolls()}
 	s.revisions = newRevisions(cfg.Env.Store)
 	s.logger = newLogger(s)
+	s.maps = maprun.New(maprun.Config{Env: cfg.Env, PayloadBytes: cfg.Limits.PayloadBytes}, executions{s})
 	s.engine = engine.New(engine.Config{
-		Store: cfg.Env.Store, Definitions: s.revisions, Dispatcher: cfg.Dispatcher, Clock: cfg.Clock,
-		Log: cfg.Env.Log, Limits: cfg.Limits, Result: nestedResult, History: s.logger.add,
+		Store: cfg.Env.Store, Definitions: s.revisions, Dispatcher: dispatcher{cfg.Dispatcher, s}, Clock: cfg.Clock,
+		Log: cfg.Env.Log, Limits: cfg.Limits, Result: nestedResult, History: s.logger.add, Finished: s.maps.Finished,
 	})
 	s.Service = service.New("states", cfg.Env, s.rows())
 	s.Place = func(_, _, key string) store.Partition { return store.Place(cfg.Env.Store.Partitions(), key) }
@@ -65,11 +68,15 @@ func (s *Service) Engine() *engine.Engine { return s.engine }
 // Start resumes what was running.
 func (s *Service) Start(ctx context.Context) error {
 	s.logger.start()
-	return s.engine.Start(ctx)
+	if err := s.engine.Start(ctx); err != nil {
+		return err
+	}
+	return s.maps.Start(ctx)
 }
 
 // Close stops the engine.
 func (s *Service) Close() {
+	s.maps.Close()
 	s.engine.Close()
 	s.logger.close()
 }
@@ -115,6 +122,9 @@ func (s *Service) rows() []service.Operation {
 		{Name: "DescribeExecution", Do: do(s.describeExecution)},
 		{Name: "DescribeStateMachineForExecution", Do: do(s.describeForExecution)},
 		{Name: "ListExecutions", Do: do(s.listExecutions)},
+		{Name: "DescribeMapRun", Do: do(s.describeMapRun)},
+		{Name: "ListMapRuns", Do: do(s.listMapRuns)},
+		{Name: "UpdateMapRun", Do: do(s.updateMapRun)},
 		{Name: "GetExecutionHistory", Do: do(s.getExecutionHistory)},
 		{Name: "StopExecution", Do: do(s.stopExecution)},
 		{Name: "SendTaskSuccess", Do: do(s.sendTaskSuccess)},
