@@ -70,18 +70,19 @@ func (s *Service) prepareStart(ctx context.Context, c *service.Context) (*engine
 		return nil, nil, err
 	}
 	arn := n.machineARN()
-	h, err := s.revisions.head(ctx, arn)
+	t, err := s.revisions.target(ctx, n)
 	if err != nil {
 		return nil, nil, err
 	}
-	if h == nil || n.qualifier() != "" {
+	if t == nil {
 		return nil, nil, noMachine(in.StateMachineArn)
 	}
-	r, err := s.revisions.revision(ctx, h.Revision)
+	h := t.head
+	r, err := s.revisions.revision(ctx, t.revision)
 	if err != nil {
 		return nil, nil, err
 	}
-	start := &engine.StartInput{Definition: h.Revision, Trace: in.TraceHeader, Waiter: c.Waiter, Start: machine.Start{
+	start := &engine.StartInput{Definition: t.revision, VersionARN: t.versionARN, AliasARN: t.aliasARN, Trace: in.TraceHeader, Waiter: c.Waiter, Start: machine.Start{
 		ARN: executionARN(n, in.Name), Name: in.Name, MachineARN: arn, MachineName: h.Name, RoleARN: r.RoleARN,
 		Region: n.Region, Input: input, Express: h.Type == "EXPRESS",
 	}}
@@ -303,13 +304,14 @@ func (s *Service) listExecutions(ctx context.Context, c *service.Context) (any, 
 	if err != nil {
 		return nil, err
 	}
-	h, err := s.revisions.head(ctx, n.machineARN())
+	t, err := s.revisions.target(ctx, n)
 	if err != nil {
 		return nil, err
 	}
-	if h == nil || n.qualifier() != "" {
+	if t == nil {
 		return nil, noMachine(in.StateMachineArn)
 	}
+	h := t.head
 	if h.Type == "EXPRESS" {
 		return nil, aws.Errorf("StateMachineTypeNotSupported", "This operation is not supported by this type of state machine")
 	}
@@ -317,7 +319,13 @@ func (s *Service) listExecutions(ctx context.Context, c *service.Context) (any, 
 	if err != nil {
 		return nil, err
 	}
-	rows, next, err := s.engine.List(ctx, engine.ListQuery{MachineARN: h.ARN, Status: statuses[in.StatusFilter], Max: pageSize(in.MaxResults), After: after})
+	q := engine.ListQuery{MachineARN: h.ARN, Status: statuses[in.StatusFilter], Max: pageSize(in.MaxResults), After: after}
+	if t.aliasARN != "" {
+		q.Alias = t.aliasARN
+	} else {
+		q.Version = t.versionARN
+	}
+	rows, next, err := s.engine.List(ctx, q)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,10 @@ type head struct {
 	Revision string `json:"rev"`     // id of the current revision record
 	Tags     []tag  `json:"tags,omitempty"`
 	Deleting bool   `json:"deleting,omitempty"`
-	Format   int    `json:"v"` // version of the record
+
+	LastVersion int64  `json:"last,omitempty"`      // number of the newest version ever published
+	Published   string `json:"published,omitempty"` // revision that it was made of
+	Format      int    `json:"v"`                   // version of the record
 }
 
 // revision is what an execution keeps for its whole life.
@@ -125,8 +128,8 @@ func (s *Service) createStateMachine(c *service.Context, tx store.Tx) (any, erro
 	if err := checkName(in.Name); err != nil {
 		return nil, err
 	}
-	if in.Publish || in.VersionDescription != "" {
-		return nil, unsupported("publish (state machine versions)")
+	if in.VersionDescription != "" && !in.Publish {
+		return nil, aws.Errorf("ValidationException", "Version description can only be set when publish is true")
 	}
 	if in.Definition == nil || in.RoleArn == nil {
 		return nil, aws.Errorf("ValidationException", "definition and roleArn are required")
@@ -149,7 +152,7 @@ func (s *Service) createStateMachine(c *service.Context, tx store.Tx) (any, erro
 		return nil, err
 	}
 	if old != nil {
-		return s.createdBefore(tx, old, r)
+		return s.createdBefore(c, tx, old, r, in.Publish)
 	}
 	h := &head{ARN: arn, Name: in.Name, Type: in.Type, Created: c.Now.UnixMilli(), Revision: revisionID(arn, newUUID())}
 	if h.Tags, err = mergeTags(nil, in.Tags); err != nil {
@@ -159,12 +162,20 @@ func (s *Service) createStateMachine(c *service.Context, tx store.Tx) (any, erro
 		return nil, err
 	}
 	c.After = append(c.After, func() { s.revisions.forget(arn) })
-	return map[string]any{"stateMachineArn": arn, "creationDate": epoch(h.Created)}, writeHead(tx, h)
+	out := map[string]any{"stateMachineArn": arn, "creationDate": epoch(h.Created)}
+	if in.Publish {
+		v, err := publish(tx, h, in.VersionDescription, c.Now.UnixMilli())
+		if err != nil {
+			return nil, err
+		}
+		out["stateMachineVersionArn"] = versionARN(arn, v.Number)
+	}
+	return out, writeHead(tx, h)
 }
 
 // createdBefore answers a create whose name is taken: the same again is answered as before, by the definition's text.
-func (s *Service) createdBefore(rd store.Reader, old *head, r *revision) (any, error) {
-	was, err := readRevision(rd, old.Revision)
+func (s *Service) createdBefore(c *service.Context, tx store.Tx, old *head, r *revision, publishing bool) (any, error) {
+	was, err := readRevision(tx, old.Revision)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +184,16 @@ func (s *Service) createdBefore(rd store.Reader, old *head, r *revision) (any, e
 	if !same {
 		return nil, aws.Errorf("StateMachineAlreadyExists", "State Machine Already Exists: '%s'", old.ARN)
 	}
-	return map[string]any{"stateMachineArn": old.ARN, "creationDate": epoch(old.Created)}, nil
+	out := map[string]any{"stateMachineArn": old.ARN, "creationDate": epoch(old.Created)}
+	if !publishing {
+		return out, nil
+	}
+	v, err := publish(tx, old, "", c.Now.UnixMilli())
+	if err != nil {
+		return nil, err
+	}
+	out["stateMachineVersionArn"] = versionARN(old.ARN, v.Number)
+	return out, writeHead(tx, old)
 }
 
 // checkRevision fills in defaults and refuses what this version cannot honour, naming it.
@@ -218,10 +238,10 @@ func (s *Service) updateStateMachine(c *service.Context, tx store.Tx) (any, erro
 	if h == nil {
 		return nil, noMachine(in.StateMachineArn)
 	}
-	if in.Publish || in.VersionDescription != "" {
-		return nil, unsupported("publish (state machine versions)")
+	if in.VersionDescription != "" && !in.Publish {
+		return nil, aws.Errorf("ValidationException", "Version description can only be set when publish is true")
 	}
-	if in.Definition == nil && in.RoleArn == nil && in.LoggingConfiguration == nil && in.TracingConfiguration == nil && in.EncryptionConfiguration == nil {
+	if !in.Publish && in.Definition == nil && in.RoleArn == nil && in.LoggingConfiguration == nil && in.TracingConfiguration == nil && in.EncryptionConfiguration == nil {
 		return nil, aws.Errorf("MissingRequiredParameter", "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified")
 	}
 	was, err := readRevision(tx, h.Revision)
@@ -248,19 +268,24 @@ func (s *Service) updateStateMachine(c *service.Context, tx store.Tx) (any, erro
 		return nil, err
 	}
 	out := map[string]any{"updateDate": epochOf(c.Now)}
-	if same(was, &now) {
-		if was.ID != "" {
-			out["revisionId"] = was.ID
+	if !same(was, &now) {
+		now.ID, now.Updated = newUUID(), c.Now.UnixMilli()
+		h.Revision = revisionID(arn, now.ID)
+		if err := writeRevision(tx, h.Revision, &now); err != nil {
+			return nil, err
 		}
-		return out, nil
+		c.After = append(c.After, func() { s.revisions.forget(arn) })
 	}
-	now.ID, now.Updated = newUUID(), c.Now.UnixMilli()
-	h.Revision = revisionID(arn, now.ID)
-	if err := writeRevision(tx, h.Revision, &now); err != nil {
-		return nil, err
+	if now.ID != "" {
+		out["revisionId"] = now.ID
 	}
-	c.After = append(c.After, func() { s.revisions.forget(arn) })
-	out["revisionId"] = now.ID
+	if in.Publish {
+		v, err := publish(tx, h, in.VersionDescription, c.Now.UnixMilli())
+		if err != nil {
+			return nil, err
+		}
+		out["stateMachineVersionArn"] = versionARN(arn, v.Number)
+	}
 	return out, writeHead(tx, h)
 }
 
@@ -277,6 +302,12 @@ func (s *Service) deleteStateMachine(c *service.Context, tx store.Tx) (any, erro
 		return nil, err
 	}
 	tx.Delete(headKey(arn))
+	for _, kind := range []string{"version", "alias"} {
+		rows := store.K(store.TableMachine, kind, arn)
+		for k := range tx.Scan(rows, rows.End(), false) {
+			tx.Delete(k)
+		}
+	}
 	c.After = append(c.After, func() {
 		s.revisions.forget(arn)
 		s.engine.StopAll(arn)
@@ -293,21 +324,25 @@ func (s *Service) describeStateMachine(c *service.Context, rd store.Reader) (any
 	if err != nil {
 		return nil, err
 	}
-	h, err := readHead(rd, n.machineARN())
+	t, err := resolve(rd, n)
 	if err != nil {
 		return nil, err
 	}
-	if h == nil || n.qualifier() != "" {
+	if t == nil || t.aliasARN != "" {
 		return nil, noMachine(in.StateMachineArn)
 	}
-	r, err := readRevision(rd, h.Revision)
+	r, err := readRevision(rd, t.revision)
 	if err != nil {
 		return nil, err
 	}
 	out := r.describe()
-	out["status"] = "ACTIVE"
-	out["type"] = h.Type
-	out["creationDate"] = epoch(h.Created)
+	out["status"], out["type"], out["creationDate"] = "ACTIVE", t.head.Type, epoch(t.head.Created)
+	if t.version != nil {
+		out["stateMachineArn"], out["creationDate"] = t.versionARN, epoch(t.version.Created)
+		if t.version.Description != "" {
+			out["description"] = t.version.Description
+		}
+	}
 	return out, nil
 }
 

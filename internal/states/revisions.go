@@ -129,6 +129,22 @@ func (r *revisions) head(ctx context.Context, arn string) (*head, error) {
 	return h, nil
 }
 
+// target finds what a state machine ARN leads to, nil if there is nothing. An unqualified one is answered from memory.
+func (r *revisions) target(ctx context.Context, n name) (t *target, err error) {
+	if n.qualifier() == "" {
+		h, err := r.head(ctx, n.machineARN())
+		if err != nil || h == nil {
+			return nil, err
+		}
+		return &target{head: h, revision: h.Revision}, nil
+	}
+	err = r.store.View(ctx, store.Place(r.store.Partitions(), n.machineARN()), func(rd store.Reader) (err error) {
+		t, err = resolve(rd, n)
+		return err
+	})
+	return t, err
+}
+
 // forget drops a head that has changed.
 func (r *revisions) forget(arn string) {
 	r.mu.Lock()
