@@ -66,7 +66,9 @@ func (s *Service) Call(ctx context.Context, r *aws.Request) (*aws.Output, error)
 	var err error
 	c.Partition = p
 	if op.View != nil {
-		err = s.Env.Store.View(ctx, p, func(rd store.Reader) (err error) { out, err = op.View(c, rd); return })
+		err = s.fault(s.Env.WithKeys(ctx, func() error {
+			return s.Env.Store.View(ctx, p, func(rd store.Reader) (err error) { out, err = op.View(c, rd); return })
+		}))
 	} else {
 		out, err = s.Update(ctx, c, p, op.Update)
 	}
@@ -80,7 +82,7 @@ func (s *Service) Call(ctx context.Context, r *aws.Request) (*aws.Output, error)
 func (s *Service) Update(ctx context.Context, c *Context, p store.Partition, fn func(*Context, store.Tx) (any, error)) (any, error) {
 	var out any
 	c.Partition = p
-	err := s.Env.Store.Update(ctx, p, func(tx store.Tx) error {
+	run := func(tx store.Tx) error {
 		c.After = c.After[:0]
 		kept, err := recall(tx, c.Token)
 		if err != nil || kept != nil {
@@ -91,9 +93,10 @@ func (s *Service) Update(ctx context.Context, c *Context, p store.Partition, fn 
 			return err
 		}
 		return remember(tx, c.Token, out)
-	})
+	}
+	err := s.Env.WithKeys(ctx, func() error { return s.Env.Store.Update(ctx, p, run) })
 	if err != nil {
-		return nil, err
+		return nil, s.fault(err)
 	}
 	for _, f := range c.After {
 		f()

@@ -47,6 +47,8 @@ type Env struct {
 	Account string        // default account
 	Region  string        // default region
 	BaseURL func() string // "http://127.0.0.1:4566": where clients reach this server
+	Vault   Vault         // nil: no KMS
+	Metrics Recorder      // nil: no CloudWatch
 }
 
 // Service is a table of operations. Service values are Callers.
@@ -56,4 +58,6 @@ type Service struct {
 	ops  map[string]*Operation
 	// Place overrides the default placement (hash of account, region, service and key).
 	Place func(account, region, key string) store.Partition
+	// KeyFault is the service's error for KMS's refusal of a data key; nil for KMS's own.
+	KeyFault func(*aws.Error) error
 }
