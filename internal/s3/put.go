@@ -1,0 +1,240 @@
+package s3
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"hash"
+	"io"
+	"strings"
+
+	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/s3/checksum"
+	"github.com/newel-run/newel/internal/s3/files"
+	"github.com/newel-run/newel/internal/service"
+	"github.com/newel-run/newel/internal/store"
+)
+
+const (
+	keyBytesMax    = 1024
+	objectBytesMax = 5 << 30 // of one request
+)
+
+// writeInput is what the operations that make objects have in common.
+type writeInput struct {
+	owned
+	properties
+	sums
+	ContentMD5           string
+	IfMatch, IfNoneMatch string
+	Tagging              string
+	ContentLength        *int64
+
+	ACL, GrantFullControl, GrantRead, GrantReadACP, GrantWriteACP string
+	SSECustomerAlgorithm, SSECustomerKey                          string
+	ObjectLockMode, ObjectLockLegalHoldStatus                     string
+	ObjectLockRetainUntilDate                                     json.RawMessage
+	WriteOffsetBytes                                              *int64
+}
+
+// sums are the members by which a client says a checksum.
+type sums struct {
+	ChecksumAlgorithm                                                                              string
+	ChecksumCRC32, ChecksumCRC32C, ChecksumCRC64NVME, ChecksumSHA1, ChecksumSHA256, ChecksumSHA512 string
+	ChecksumMD5, ChecksumXXHASH64, ChecksumXXHASH3, ChecksumXXHASH128, ChecksumMode, ChecksumType  string
+}
+
+// said is the checksum that a request carries, "" if none.
+func (s *sums) said() (checksum.Algorithm, string) {
+	for _, x := range []struct{ a, v string }{{"CRC32", s.ChecksumCRC32}, {"CRC32C", s.ChecksumCRC32C}, {"CRC64NVME", s.ChecksumCRC64NVME},
+		{"SHA1", s.ChecksumSHA1}, {"SHA256", s.ChecksumSHA256}, {"SHA512", s.ChecksumSHA512}, {"MD5", s.ChecksumMD5},
+		{"XXHASH64", s.ChecksumXXHASH64}, {"XXHASH3", s.ChecksumXXHASH3}, {"XXHASH128", s.ChecksumXXHASH128}} {
+		if x.v != "" {
+			return checksum.Algorithm(x.a), x.v
+		}
+	}
+	return "", ""
+}
+
+func (in *writeInput) decode(c *service.Context) error {
+	if err := service.Decode(c.Request, in); err != nil {
+		return err
+	}
+	if in.Bucket == "" {
+		return invalidBucketName("")
+	}
+	if err := checkKey(in.Key); err != nil {
+		return err
+	}
+	if err := in.check(c, in); err != nil {
+		return err
+	}
+	in.normalise()
+	return nil
+}
+
+func checkKey(key string) error {
+	if len(key) > keyBytesMax {
+		return fail(400, "KeyTooLongError", "Your key is too long", map[string]any{"Size": len(key), "MaxSizeAllowed": keyBytesMax})
+	}
+	return nil
+}
+
+// received is a body that has become a file, if it has bytes.
+type received struct {
+	w    *files.Writer // nil for an empty body
+	size int64
+	md5  []byte
+	sum  sum
+}
+
+func (r *received) file() string {
+	if r.w == nil {
+		return ""
+	}
+	return r.w.ID
+}
+
+// receive streams a body into a file and checks it against what the request says of it. An error leaves no file.
+func (s *Service) receive(p store.Partition, body io.Reader, in *writeInput, preferred checksum.Algorithm) (*received, error) {
+	t, err := newTaker(body, in, preferred)
+	if err != nil {
+		return nil, err
+	}
+	r := &received{}
+	if r.w, err = s.files.Create(uint16(p)); err != nil {
+		return nil, err
+	}
+	r.size, err = io.CopyBuffer(onlyWriter{io.MultiWriter(r.w, t.md5, t.sum)}, io.LimitReader(body, objectBytesMax+1), make([]byte, 128<<10))
+	if err == nil && r.size > objectBytesMax {
+		err = fail(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", map[string]any{"ProposedSize": r.size, "MaxSizeAllowed": int64(objectBytesMax)})
+	}
+	if err == nil && in.ContentLength != nil && *in.ContentLength != r.size {
+		err = fail(400, "IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header", nil)
+	}
+	if err == nil {
+		r.md5, r.sum.Algorithm, r.sum.Type = t.md5.Sum(nil), t.algorithm, checksum.FullObject
+		r.sum.Value = checksum.Text(t.sum)
+		err = t.check(in, r)
+	}
+	if err == nil && r.size > 0 {
+		err = r.w.Seal()
+	}
+	if err != nil || r.size == 0 {
+		r.w.Discard()
+		r.w = nil
+	}
+	return r, err
+}
+
+// onlyWriter hides what else a writer can do.
+type onlyWriter struct{ io.Writer }
+
+// taker is what is worked out of a body while it passes.
+type taker struct {
+	md5, sum  hash.Hash
+	algorithm checksum.Algorithm
+	want      string // "": in the trailer, or nothing is said
+	trailer   aws.Trailed
+}
+
+func newTaker(body io.Reader, in *writeInput, preferred checksum.Algorithm) (*taker, error) {
+	t := &taker{md5: md5.New()}
+	t.algorithm, t.want = in.said()
+	if trailed, ok := body.(aws.Trailed); ok && t.algorithm == "" {
+		for _, name := range trailed.Declared() {
+			if a, ok := strings.CutPrefix(name, "x-amz-checksum-"); ok {
+				t.algorithm, t.trailer = checksum.Algorithm(strings.ToUpper(a)), trailed
+			}
+		}
+	}
+	if t.algorithm == "" {
+		t.algorithm = checksum.Algorithm(in.ChecksumAlgorithm)
+	}
+	if t.algorithm == "" {
+		t.algorithm = preferred
+	}
+	var ok bool
+	if t.sum, ok = checksum.New(t.algorithm); !ok {
+		return nil, fail(501, "NotImplemented", "Newel does not implement the checksum algorithm "+string(t.algorithm)+" yet.", nil)
+	}
+	return t, nil
+}
+
+func (t *taker) check(in *writeInput, r *received) error {
+	if in.ContentMD5 != "" {
+		want, err := base64.StdEncoding.DecodeString(in.ContentMD5)
+		if err != nil || len(want) != md5.Size {
+			return fail(400, "InvalidDigest", "The Content-MD5 you specified was invalid.", map[string]any{"Content-MD5": in.ContentMD5})
+		}
+		if !bytes.Equal(want, r.md5) {
+			return badDigest("The Content-MD5 you specified did not match what we received.")
+		}
+	}
+	if t.trailer != nil {
+		t.want = t.trailer.Trailer("x-amz-checksum-" + strings.ToLower(string(t.algorithm)))
+	}
+	if t.want == "" || t.want == r.sum.Value {
+		return nil
+	}
+	if b, err := base64.StdEncoding.DecodeString(t.want); err != nil || len(b) != t.sum.Size() {
+		return invalidRequest("Value for x-amz-checksum-" + strings.ToLower(string(t.algorithm)) + " header is invalid.")
+	}
+	return badDigest("The " + string(t.algorithm) + " you specified did not match the calculated checksum.")
+}
+
+// peek runs a look at a bucket before the work of an operation that cannot be done within a transaction.
+func (s *Service) peek(ctx context.Context, c *service.Context, bucket, owner string, fn func(*box) error) error {
+	return service.Wire(s.Env.Store.View(ctx, s.place(bucket), func(rd store.Reader) error {
+		b, err := openNamed(c, rd, bucket, owner)
+		if err != nil {
+			return err
+		}
+		return fn(b)
+	}))
+}
+
+func (s *Service) putObject(ctx context.Context, c *service.Context) (*aws.Output, error) {
+	var in writeInput
+	if err := in.decode(c); err != nil {
+		return nil, err
+	}
+	tags, err := parseTagHeader(in.Tagging)
+	if err != nil {
+		return nil, err
+	}
+	// What can be refused without the body is refused before it is read.
+	if err := s.peek(ctx, c, in.Bucket, in.ExpectedBucketOwner, func(b *box) error { return b.permit(&in) }); err != nil {
+		return nil, err
+	}
+	r, err := s.receive(s.place(in.Bucket), c.Reader(), &in, checksum.Default)
+	if err != nil {
+		return nil, asAnswer(err)
+	}
+	o := &object{File: r.file(), Size: r.size, Modified: c.Now.UnixMilli(), ETag: hex.EncodeToString(r.md5), properties: in.properties, Tags: tags, Sum: &r.sum}
+	return s.commit(ctx, c, in.Bucket, r.w, func(c *service.Context, b *box) (any, error) {
+		if err := b.permit(&in); err != nil {
+			return nil, err
+		}
+		if err := errors.Join(b.encryptByDefault(&o.properties), b.put(in.Key, o, nil)); err != nil {
+			return nil, err
+		}
+		out := map[string]any{"ETag": quoted(o.ETag)}
+		o.encryption(out)
+		o.checksum(out)
+		return out, b.notify(event{name: "ObjectCreated:Put", api: "PutObject", key: in.Key, object: o})
+	})
+}
+
+// asAnswer keeps what was meant for the client; anything else is the server's failure to store, and retryable.
+func asAnswer(err error) error {
+	var e *aws.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &aws.Error{Code: "InternalError", Status: 500, Fault: true, Message: "We encountered an internal error. Please try again. (" + err.Error() + ")"}
+}
