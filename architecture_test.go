@@ -39,7 +39,7 @@ var allowed = map[string]struct {
 	"internal/service":     {[]string{"internal/aws", "internal/store"}, "what services have in common"},
 	"internal/engine":      {[]string{"asl", "asl/value", "machine", "internal/aws", "internal/store"}, "the machine over the store; aws for idempotency tokens only"},
 	"internal/states":      {[]string{"asl", "asl/value", "machine", "internal/aws", "internal/engine", "internal/maprun", "internal/service", "internal/store"}, "the API over the engine"},
-	"internal/maprun":  {[]string{"asl", "asl/value", "machine", "internal/aws", "internal/service", "internal/store"}, "distributed Maps; executions are an interface of its own"},
+	"internal/maprun":      {[]string{"asl", "asl/value", "machine", "internal/aws", "internal/service", "internal/store"}, "distributed Maps; executions are an interface of its own"},
 	"internal/task":        {[]string{"asl", "asl/value", "internal/aws", "internal/aws/naming", "internal/engine", "internal/service"}, "tasks become calls"},
 	"internal/gateway":     {[]string{"internal/aws", "internal/aws/sigv4", "internal/aws/wire"}, "HTTP to calls and back; it knows no service"},
 
@@ -56,6 +56,7 @@ var allowed = map[string]struct {
 	"internal/dynamodb/attr":  {[]string{"asl/value"}, "attribute values; strings are written as everywhere"},
 	"internal/dynamodb/expr":  {[]string{"internal/dynamodb/attr"}, "expressions over attribute values"},
 	"internal/lambda":         {[]string{"internal/aws", "internal/service", "internal/store", "internal/lambda/..."}, "a service and its process pool"},
+	"internal/lambda/source":  {[]string{"asl/value", "internal/aws", "internal/service", "internal/events/pattern"}, "events of queues and filters over them, pure"},
 	"internal/lambda/runtime": {[]string{"internal/lambda/shim"}, "starts the bootstraps that are embedded"},
 	"internal/cfn":            {[]string{"asl/value", "internal/aws", "internal/service", "internal/store"}, "templates become calls"},
 	"internal/cfn/pack":       {[]string{"asl/value", "internal/cfn"}, "the template's local files"},

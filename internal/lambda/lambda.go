@@ -60,12 +60,13 @@ func (c Config) withDefaults() (Config, error) {
 // Service is the Lambda service.
 type Service struct {
 	*service.Service
-	cfg    Config
-	tools  *toolchain.Toolchain
-	pool   *runtime.Pool
-	logs   *shipper
-	events *events
-	shim   string // folder of the runtime programs
+	cfg     Config
+	tools   *toolchain.Toolchain
+	pool    *runtime.Pool
+	logs    *shipper
+	events  *events
+	pollers *pollers
+	shim    string // folder of the runtime programs
 
 	mu      sync.Mutex
 	uploads map[string]*sync.Mutex // one upload at a time for each function
@@ -79,6 +80,7 @@ type Service struct {
 // New makes the service. Start it before the first call, and Close it to end its processes.
 func New(env *service.Env, cfg Config) *Service {
 	s := &Service{cfg: cfg, uploads: map[string]*sync.Mutex{}, cached: map[string]*loaded{}, running: map[string]int{}}
+	s.pollers = newPollers(s)
 	rand.Read(s.locationKey[:])
 	s.Service = service.New("lambda", env, s.table())
 	s.Place = func(account, region, _ string) store.Partition {
@@ -107,7 +109,10 @@ func (s *Service) Start(ctx context.Context) error {
 		Logs: s.logs, Modules: modules{s.tools}, Log: log,
 	})
 	s.events = newEvents(s)
-	return s.events.start(ctx)
+	if err = s.events.start(ctx); err != nil {
+		return err
+	}
+	return s.pollers.start(ctx)
 }
 
 // Close ends every process and writes the logs that are left.
@@ -115,8 +120,10 @@ func (s *Service) Close() error {
 	if s.pool == nil {
 		return nil
 	}
+	s.pollers.stop()
 	s.events.stop()
 	s.pool.Close()
+	s.pollers.wait()
 	s.events.wait()
 	s.logs.close()
 	return nil

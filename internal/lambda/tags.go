@@ -1,6 +1,9 @@
 package lambda
 
 import (
+	"maps"
+	"strings"
+
 	"github.com/newel-run/newel/internal/service"
 	"github.com/newel-run/newel/internal/store"
 )
@@ -11,13 +14,29 @@ type tagInput struct {
 	TagKeys  []string
 }
 
-func tagged(c *service.Context, rd store.Reader) (*record, *tagInput, error) {
+// taggable is a function or an event source mapping.
+type taggable struct {
+	tags *map[string]string
+	put  func(tx store.Tx) error
+}
+
+func tagged(c *service.Context, rd store.Reader) (taggable, *tagInput, error) {
 	in := new(tagInput)
 	if err := service.Decode(c.Request, in); err != nil {
-		return nil, nil, err
+		return taggable{}, nil, err
+	}
+	if _, uuid, ok := strings.Cut(in.Resource, ":event-source-mapping:"); ok {
+		m, err := needMapping(c, rd, uuid)
+		if err != nil {
+			return taggable{}, nil, err
+		}
+		return taggable{&m.Tags, func(tx store.Tx) error { return putMapping(tx, m) }}, in, nil
 	}
 	f, err := findUnqualified(c, rd, in.Resource)
-	return f, in, err
+	if err != nil {
+		return taggable{}, nil, err
+	}
+	return taggable{&f.Tags, func(tx store.Tx) error { return put(tx, f) }}, in, nil
 }
 
 func tagResource(c *service.Context, tx store.Tx) (any, error) {
@@ -25,13 +44,11 @@ func tagResource(c *service.Context, tx store.Tx) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.Tags == nil {
-		f.Tags = map[string]string{}
+	if *f.tags == nil {
+		*f.tags = map[string]string{}
 	}
-	for k, v := range in.Tags {
-		f.Tags[k] = v
-	}
-	return nil, put(tx, f)
+	maps.Copy(*f.tags, in.Tags)
+	return nil, f.put(tx)
 }
 
 func untagResource(c *service.Context, tx store.Tx) (any, error) {
@@ -40,9 +57,9 @@ func untagResource(c *service.Context, tx store.Tx) (any, error) {
 		return nil, err
 	}
 	for _, k := range in.TagKeys {
-		delete(f.Tags, k)
+		delete(*f.tags, k)
 	}
-	return nil, put(tx, f)
+	return nil, f.put(tx)
 }
 
 func listTags(c *service.Context, rd store.Reader) (any, error) {
@@ -50,7 +67,7 @@ func listTags(c *service.Context, rd store.Reader) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	tags := f.Tags
+	tags := *f.tags
 	if tags == nil {
 		tags = map[string]string{}
 	}
