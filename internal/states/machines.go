@@ -49,7 +49,7 @@ type tag struct {
 }
 
 const (
-	noLogging = `{"level":"OFF","includeExecutionData":false}`
+	noLogging = `{"includeExecutionData":false,"level":"OFF"}`
 	noTracing = `{"enabled":false}`
 )
 
@@ -235,7 +235,7 @@ func (s *Service) updateStateMachine(c *service.Context, tx store.Tx) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	if h == nil {
+	if h == nil || in.StateMachineArn != arn {
 		return nil, noMachine(in.StateMachineArn)
 	}
 	if in.VersionDescription != "" && !in.Publish {

@@ -411,13 +411,17 @@ func (s *Service) updateAlias(c *service.Context, tx store.Tx) (any, error) {
 	return map[string]any{"updateDate": epoch(a.Updated)}, writeJSON(tx, aliasKey(arn, a.Name), a)
 }
 
+// deleteAlias answers success for an alias that is not there, as AWS does.
 func (s *Service) deleteAlias(c *service.Context, tx store.Tx) (any, error) {
-	arn, a, err := readAlias(c, tx)
-	if err != nil {
+	var in aliasInput
+	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
 	}
-	tx.Delete(aliasKey(arn, a.Name))
-	return nil, nil
+	n, err := parseType(in.StateMachineAliasArn, "stateMachine")
+	if err == nil {
+		tx.Delete(aliasKey(n.machineARN(), n.qualifier()))
+	}
+	return nil, err
 }
 
 func (s *Service) describeAlias(c *service.Context, rd store.Reader) (any, error) {
