@@ -70,6 +70,14 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
+// objects is the folder of S3's objects, "" for a temporary one.
+func (c Config) objects() string {
+	if c.Memory {
+		return ""
+	}
+	return filepath.Join(c.Data, "objects")
+}
+
 var accountID = regexp.MustCompile(`^[0-9]{12}$`)
 
 func (c Config) validate() error {

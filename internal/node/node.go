@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/newel-run/newel/internal/iam"
 	"github.com/newel-run/newel/internal/lambda"
 	"github.com/newel-run/newel/internal/logs"
+	"github.com/newel-run/newel/internal/s3"
 	"github.com/newel-run/newel/internal/service"
 	"github.com/newel-run/newel/internal/sqs"
 	"github.com/newel-run/newel/internal/states"
@@ -38,6 +40,7 @@ type Node struct {
 	router   *router
 	caller   aws.Caller // router behind what stands in front of every call
 	sqs      *sqs.Service
+	s3       *s3.Service
 	states   *states.Service
 	lambda   *lambda.Service
 	gateway  *gateway.Gateway
@@ -102,6 +105,9 @@ func (n *Node) start(ctx context.Context, set settings) error {
 	if err := n.sqs.Resume(ctx); err != nil {
 		return err
 	}
+	if err := n.s3.Start(ctx); err != nil {
+		return err
+	}
 	if err := n.states.Start(ctx); err != nil {
 		return err
 	}
@@ -109,6 +115,7 @@ func (n *Node) start(ctx context.Context, set settings) error {
 	if n.gateway, err = gateway.New(gatewayConfig, n.caller); err != nil {
 		return err
 	}
+	n.gateway.Handle("GET "+lambda.CodePath, http.HandlerFunc(n.lambda.ServeCode))
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	n.stop = stop
 	go func() { n.served <- n.gateway.Serve(serving, n.listener) }()
@@ -129,13 +136,17 @@ func (n *Node) compose(ctx context.Context, set settings) error {
 	tasks := &task.Runner{Caller: n.caller, Has: n.router.has}
 	n.states = states.New(states.Config{Env: env, Dispatcher: tasks, Resource: tasks.Problem, Limits: set.machine})
 	n.sqs = sqs.New(env)
+	n.s3 = s3.New(env, s3.Config{Dir: n.cfg.objects(), Wanted: n.wanted})
 	for _, s := range []operator{
-		n.states, n.lambda, n.sqs, dynamodb.New(env), iam.New(env), sts.New(env), logs.New(env), cfn.New(env),
+		n.states, n.lambda, n.sqs, n.s3, dynamodb.New(env), iam.New(env), sts.New(env), logs.New(env), cfn.New(env),
 	} {
 		n.router.add(s)
 	}
 	return nil
 }
+
+// wanted reports whether an event that a service puts on a default bus could matter.
+func (n *Node) wanted(_, _, _, _ string) bool { return n.router.has("events", "PutEvents") }
 
 // Caller is the whole of AWS as this server knows it.
 func (n *Node) Caller() aws.Caller { return n.caller }
@@ -188,6 +199,9 @@ func (n *Node) close() error {
 	}
 	if n.lambda != nil {
 		n.lambda.Close()
+	}
+	if n.s3 != nil {
+		errs = append(errs, n.s3.Close())
 	}
 	return errors.Join(append(errs, n.store.Close())...)
 }
