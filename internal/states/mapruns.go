@@ -168,7 +168,7 @@ func (s *Service) describeMapRun(ctx context.Context, c *service.Context) (any, 
 	b = strconv.AppendFloat(append(b, `,"toleratedFailurePercentage":`...), d.ToleratedFailurePercentage, 'f', -1, 64)
 	b = appendCounts(append(b, `,"itemCounts":`...), &d.Items)
 	b = appendCounts(append(b, `,"executionCounts":`...), &d.Executions)
-	return closeObject(append(b, `,"redriveCount":0`...)), nil
+	return closeObject(b), nil
 }
 
 func appendCounts(b []byte, n *maprun.Counts) []byte {
