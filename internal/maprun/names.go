@@ -49,20 +49,24 @@ func uuidBytes(s string) (b [16]byte, ok bool) {
 // indexBits are those of a UUID's second half that are not its variant.
 const indexBits = 1<<62 - 1
 
+// indexMask is what a run's indexes are disguised with.
+func indexMask(runUUID string) uint64 {
+	sum := sha256.Sum256([]byte("index in " + runUUID))
+	return binary.BigEndian.Uint64(sum[:])
+}
+
 // childName is the name of a run's n-th child: a UUID whose first half is the run's and whose second is the index, in
 // disguise.
 func childName(runUUID string, index uint64) string {
 	b, _ := uuidBytes(runUUID)
-	mask := binary.BigEndian.Uint64(b[8:])
-	binary.BigEndian.PutUint64(b[8:], (index^mask)&indexBits)
+	binary.BigEndian.PutUint64(b[8:], (index^indexMask(runUUID))&indexBits)
 	return asl.FormatUUID(b, b[6]>>4)
 }
 
 // childIndex is the index that a child's name was made of.
 func childIndex(runUUID, name string) (uint64, bool) {
-	run, _ := uuidBytes(runUUID)
 	b, ok := uuidBytes(name)
-	index := (binary.BigEndian.Uint64(b[8:]) ^ binary.BigEndian.Uint64(run[8:])) & indexBits
+	index := (binary.BigEndian.Uint64(b[8:]) ^ indexMask(runUUID)) & indexBits
 	return index, ok && childName(runUUID, index) == name
 }
 
