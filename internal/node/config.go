@@ -29,6 +29,8 @@ type Config struct {
 
 	Limits map[string]string // --limit NAME=VALUE
 
+	SMTP string // "host:port" of the server that gets the mails of the sink too; "" for none
+
 	Hosts       []string // further host names that clients may use
 	Credentials string   // file of access keys whose signatures are checked
 	TLSCert     string

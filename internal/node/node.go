@@ -22,8 +22,10 @@ import (
 	"github.com/newel-run/newel/internal/iam"
 	"github.com/newel-run/newel/internal/lambda"
 	"github.com/newel-run/newel/internal/logs"
+	"github.com/newel-run/newel/internal/mail"
 	"github.com/newel-run/newel/internal/s3"
 	"github.com/newel-run/newel/internal/service"
+	"github.com/newel-run/newel/internal/sns"
 	"github.com/newel-run/newel/internal/sqs"
 	"github.com/newel-run/newel/internal/states"
 	"github.com/newel-run/newel/internal/store"
@@ -40,6 +42,8 @@ type Node struct {
 	router   *router
 	caller   aws.Caller // router behind what stands in front of every call
 	sqs      *sqs.Service
+	sns      *sns.Service
+	mail     *mail.Service
 	s3       *s3.Service
 	states   *states.Service
 	lambda   *lambda.Service
@@ -108,13 +112,20 @@ func (n *Node) start(ctx context.Context, set settings) error {
 	if err := n.s3.Start(ctx); err != nil {
 		return err
 	}
+	if err := errors.Join(n.mail.Start(ctx), n.sns.Start(ctx)); err != nil {
+		return err
+	}
 	if err := n.states.Start(ctx); err != nil {
 		return err
 	}
-	gatewayConfig.Services = n.router.names()
+	gatewayConfig.Services = n.router.published()
 	if n.gateway, err = gateway.New(gatewayConfig, n.caller); err != nil {
 		return err
 	}
+	for _, pattern := range []string{mail.Path, mail.Path + "/{id}"} {
+		n.gateway.Handle(pattern, n.gateway.Signed(n.mail.Handler()))
+	}
+	n.gateway.Handle("GET "+sns.CertificatePattern, n.sns.Certificate())
 	n.gateway.Handle("GET "+lambda.CodePath, http.HandlerFunc(n.lambda.ServeCode))
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	n.stop = stop
@@ -135,10 +146,10 @@ func (n *Node) compose(ctx context.Context, set settings) error {
 	n.lambda = lambda.New(env, lambda.Config{CacheDir: n.cfg.CacheDir, MaxWorkers: set.workers, NoInstall: n.cfg.NoInstall, StrictARNs: n.cfg.ForeignARNs == "strict"})
 	tasks := &task.Runner{Caller: n.caller, Has: n.router.has}
 	n.states = states.New(states.Config{Env: env, Dispatcher: tasks, Resource: tasks.Problem, Limits: set.machine})
-	n.sqs = sqs.New(env)
+	n.sqs, n.sns, n.mail = sqs.New(env), sns.New(env), mail.New(env, mail.Config{SMTP: n.cfg.SMTP})
 	n.s3 = s3.New(env, s3.Config{Dir: n.cfg.objects(), Wanted: n.wanted})
 	for _, s := range []operator{
-		n.states, n.lambda, n.sqs, n.s3, dynamodb.New(env), iam.New(env), sts.New(env), logs.New(env), cfn.New(env),
+		n.states, n.lambda, n.sqs, n.sns, n.mail, n.s3, dynamodb.New(env), iam.New(env), sts.New(env), logs.New(env), cfn.New(env),
 	} {
 		n.router.add(s)
 	}
@@ -196,6 +207,10 @@ func (n *Node) close() error {
 	}
 	if n.states != nil {
 		n.states.Close()
+	}
+	if n.sns != nil {
+		n.sns.Close()
+		n.mail.Close()
 	}
 	if n.lambda != nil {
 		n.lambda.Close()

@@ -26,6 +26,11 @@ func (r *router) add(s operator) { r.services[s.ServiceName()] = s }
 
 func (r *router) names() []string { return slices.Sorted(maps.Keys(r.services)) }
 
+// published are the services that are AWS's and have a wire protocol.
+func (r *router) published() []string {
+	return slices.DeleteFunc(r.names(), func(name string) bool { _, ok := aws.Lookup(name); return !ok })
+}
+
 // has reports whether a service here has an operation.
 func (r *router) has(service, operation string) bool {
 	s := r.services[service]

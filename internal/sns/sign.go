@@ -23,8 +23,10 @@ import (
 	"github.com/newel-run/newel/internal/store"
 )
 
-// CertificatePath is where Certificate is served.
-const CertificatePath = "/_newel/sns/SimpleNotificationService-"
+// CertificatePattern is where Certificate is served.
+const CertificatePattern = "/_newel/sns/{name}"
+
+const certificatePath = "/_newel/sns/SimpleNotificationService-"
 
 // signer signs messages as SNS does, with a key that the server made for itself and keeps in its store. Only who trusts
 // this server's address can trust the certificate: its URL is the server's own.
@@ -129,13 +131,13 @@ func (g *signer) sign(version string, members ...string) (signature, certificate
 		sum = h[:]
 	}
 	b, err := rsa.SignPKCS1v15(nil, k.key, hash, sum)
-	return base64.StdEncoding.EncodeToString(b), g.s.base() + CertificatePath + k.name + ".pem", err
+	return base64.StdEncoding.EncodeToString(b), g.s.base() + certificatePath + k.name + ".pem", err
 }
 
 // sign signs a notification; each text once.
 func (s *Service) sign(a address, t *topic, m *message, text string) (signature, certificate string, err error) {
 	if known, ok := m.signatures[text]; ok {
-		return known, s.base() + CertificatePath + s.signer.has.Load().name + ".pem", nil
+		return known, s.base() + certificatePath + s.signer.has.Load().name + ".pem", nil
 	}
 	members := []string{"Message", text, "MessageId", m.ID}
 	if m.Subject != nil {
@@ -188,7 +190,7 @@ func (s *Service) presign(ctx context.Context, a address, messages []*message) e
 // Certificate serves the certificate of the server's signatures.
 func (s *Service) Certificate() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := s.signer.ready(r.Context()); err != nil || r.URL.Path != CertificatePath+s.signer.has.Load().name+".pem" {
+		if err := s.signer.ready(r.Context()); err != nil || r.URL.Path != certificatePath+s.signer.has.Load().name+".pem" {
 			http.NotFound(w, r)
 			return
 		}

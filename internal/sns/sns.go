@@ -31,19 +31,11 @@ type Service struct {
 	outbox *outbox.Outbox
 	signer signer
 	client *http.Client
-	strict bool
-}
-
-// Config is what SNS needs beside the common environment.
-type Config struct {
-	// StrictARNs leaves topics of other accounts and regions to those; else a topic that is not there is looked for in
-	// the caller's own account and region.
-	StrictARNs bool
 }
 
 // New makes the service. Start begins its deliveries, Close ends them.
-func New(env *service.Env, cfg Config) *Service {
-	s := &Service{outbox: outbox.New(env, "sns"), strict: cfg.StrictARNs, client: &http.Client{
+func New(env *service.Env) *Service {
+	s := &Service{outbox: outbox.New(env, "sns"), client: &http.Client{
 		Timeout:       15 * time.Second, // AWS's
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -79,12 +71,9 @@ func (s *Service) Start(ctx context.Context) error { return s.outbox.Start(ctx) 
 // Close ends the deliveries; the next Start goes on with them.
 func (s *Service) Close() { s.outbox.Close() }
 
-// Call runs one operation in the account and region of the topic that it names.
+// Call runs one operation. The account and region of a topic's ARN are the request's: the resolver of foreign ARNs in front
+// of the services has seen to that.
 func (s *Service) Call(ctx context.Context, r *aws.Request) (*aws.Output, error) {
-	r, err := s.resolve(ctx, r)
-	if err != nil {
-		return nil, service.Wire(err)
-	}
 	out, err := s.Service.Call(ctx, r)
 	if errors.Is(err, errNoKey) {
 		if err = s.signer.ready(ctx); err == nil {
@@ -174,36 +163,6 @@ func keySubscription(r *aws.Request) (string, error) {
 	}
 	a, _, err := parseTopic(in.SubscriptionArn, "SubscriptionArn")
 	return a.name, err
-}
-
-// resolve sends a request to the account and region that its ARN names. If that place has no such topic, the ARN is taken
-// as one that the application has brought along, and the caller's own account and region stand in for it.
-func (s *Service) resolve(ctx context.Context, r *aws.Request) (*aws.Request, error) {
-	switch r.Operation {
-	case "CreateTopic", "ListTopics", "ListSubscriptions", deliverHTTP:
-		return r, nil
-	}
-	a, _, err := topicOf(r)
-	if err != nil || a.account == r.Account && a.region == r.Region {
-		return r, nil //nolint:nilerr // the operation refuses it, in its own words
-	}
-	there := s.strict
-	if !there {
-		err = s.Env.Store.View(ctx, s.PartitionOf(a.account, a.region, a.name), func(rd store.Reader) error {
-			b, err := rd.Get(a.key(rowTopic))
-			there = b != nil
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	if !there {
-		return r, nil
-	}
-	as := *r
-	as.Account, as.Region = a.account, a.region
-	return &as, nil
 }
 
 // invalid is AWS's error about a parameter.

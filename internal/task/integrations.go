@@ -43,6 +43,7 @@ func stopExecution(c *call) (*aws.Request, error) {
 var optimised = map[string]*row{
 	"lambda:invoke":         {service: "lambda", operation: "Invoke", prefix: "Lambda", sdk: "AWSLambda", tokens: true, payload: true},
 	"sqs:sendMessage":       {service: "sqs", operation: "SendMessage", prefix: "SQS", sdk: "AmazonSQS", tokens: true},
+	"sns:publish":           {service: "sns", operation: "Publish", prefix: "SNS", sdk: "AmazonSNS", tokens: true},
 	"states:startExecution": {service: "states", operation: "StartExecution", prefix: "StepFunctions", sdk: "AWSStepFunctions", tokens: true, sync: true, cancel: stopExecution},
 	"dynamodb:getItem":      {service: "dynamodb", operation: "GetItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2", attributes: []string{"Key"}},
 	"dynamodb:putItem":      {service: "dynamodb", operation: "PutItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2", attributes: []string{"Item", "ExpressionAttributeValues"}},
