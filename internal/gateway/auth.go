@@ -102,16 +102,21 @@ func (a *authenticator) trust(r *http.Request, s signature, id identity) (identi
 	if sigv4.Expired(r, now()) {
 		return id, &aws.Error{Code: "AccessDenied", Message: "Request has expired", Status: http.StatusForbidden}
 	}
+	return a.claim(s, sessionToken(r), id), nil
+}
+
+// claim takes the account that an access key stands for.
+func (a *authenticator) claim(s signature, token string, id identity) identity {
 	if s.accessKey != "" && a.cfg.Identify != nil {
-		if account, principal, ok := a.cfg.Identify(s.accessKey, sessionToken(r)); ok {
+		if account, principal, ok := a.cfg.Identify(s.accessKey, token); ok {
 			id.account, id.principal = account, principal
-			return id, nil
+			return id
 		}
 	}
 	if accountID.MatchString(s.accessKey) {
 		id.account = s.accessKey
 	}
-	return id, nil
+	return id
 }
 
 func sessionToken(r *http.Request) string {
@@ -125,12 +130,17 @@ func sessionToken(r *http.Request) string {
 }
 
 func (a *authenticator) verify(r *http.Request, s signature, id *identity, check func(secret string) error) error {
+	return a.prove(s, sessionToken(r), id, check)
+}
+
+// prove checks a signature with the secret of its access key.
+func (a *authenticator) prove(s signature, token string, id *identity, check func(secret string) error) error {
 	if s.accessKey == "" {
 		return &aws.Error{Code: "MissingAuthenticationTokenException", Message: "Missing Authentication Token", Status: http.StatusForbidden, QueryCode: "MissingAuthenticationToken"}
 	}
 	k, ok := a.keys[s.accessKey]
 	if !ok && a.cfg.Secret != nil {
-		k.secret, k.account, k.principal, ok = a.cfg.Secret(s.accessKey, sessionToken(r))
+		k.secret, k.account, k.principal, ok = a.cfg.Secret(s.accessKey, token)
 	}
 	if !ok {
 		return &aws.Error{Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid.", Status: http.StatusForbidden, QueryCode: "InvalidClientTokenId"}

@@ -23,6 +23,10 @@ func (g *Gateway) serveAPI(w http.ResponseWriter, r *http.Request, id string) {
 		g.serveStream(w, r, m, call, signed)
 		return
 	}
+	if isUploadForm(r) {
+		g.serveForm(w, r, id)
+		return
+	}
 	body, err := g.readBody(w, r)
 	m.Body = body
 	call := &wire.Call{Protocol: wire.JSON, RequestID: id}
@@ -106,7 +110,7 @@ func (g *Gateway) writeError(w http.ResponseWriter, r *http.Request, call *wire.
 		e = &aws.Error{Code: "InternalFailure", Status: http.StatusInternalServerError, Fault: true,
 			Message: "The request processing has failed because of an unknown error, exception or failure. (request " + call.RequestID + ")"}
 	}
-	if e.Status == http.StatusRequestEntityTooLarge || e.Code == "IncompleteBody" {
+	if e.Status == http.StatusRequestEntityTooLarge || e.Code == "IncompleteBody" || r.Header.Get("Expect") != "" {
 		w.Header().Set("Connection", "close") // the rest of the body is not read
 	}
 	write(w, r, wire.EncodeError(call, e))

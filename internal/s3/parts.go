@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"strconv"
-	"strings"
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/service"
@@ -26,7 +25,7 @@ func (s *Service) uploadPart(ctx context.Context, c *service.Context) (*aws.Outp
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.receive(s.place(in.Bucket), c.Reader(), &in.writeInput, u.algorithm())
+	r, err := s.receivePart(s.place(in.Bucket), c.Reader(), &in.writeInput, u)
 	if err != nil {
 		return nil, asAnswer(err)
 	}
@@ -49,21 +48,14 @@ func (s *Service) beginPart(ctx context.Context, c *service.Context, in *writeIn
 	if err != nil {
 		return nil, err
 	}
-	if a, said := in.said(); said != "" && u.Algorithm != "" && a != u.Algorithm {
-		return nil, invalidRequest("Checksum Type mismatch occurred, expected checksum Type: " + strings.ToLower(string(u.Algorithm)) + ", actual checksum Type: " + strings.ToLower(string(a)))
-	}
 	return u, nil
 }
 
 func (s *Service) putPart(ctx context.Context, c *service.Context, in *partInput, r *received, answer func(*part) map[string]any) (*aws.Output, error) {
 	p := &part{File: r.file(), Size: r.size, Modified: c.Now.UnixMilli(), MD5: hex.EncodeToString(r.md5), Sum: r.sum}
 	return s.commit(ctx, c, in.Bucket, r.w, func(_ *service.Context, b *box) (any, error) {
-		u, err := b.upload(in.Key, in.UploadId)
-		if err != nil {
+		if _, err := b.upload(in.Key, in.UploadId); err != nil {
 			return nil, err
-		}
-		if r.sum.Algorithm != u.algorithm() {
-			return nil, invalidRequest("Checksum Type mismatch occurred, expected checksum Type: " + strings.ToLower(string(u.algorithm())) + ", actual checksum Type: " + strings.ToLower(string(r.sum.Algorithm)))
 		}
 		k := row(rowPart, b.name, in.UploadId).U32(uint32(in.PartNumber))
 		var old part
@@ -103,7 +95,7 @@ func (s *Service) uploadPartCopy(ctx context.Context, c *service.Context) (*aws.
 	}
 	body := openPieces(s.files, src.pieces, part, func() {})
 	defer body.Close() //nolint:errcheck // it was only read
-	r, err := s.receive(s.place(in.Bucket), body, &writeInput{}, u.algorithm())
+	r, err := s.receivePart(s.place(in.Bucket), body, &writeInput{}, u)
 	if err != nil {
 		return nil, asAnswer(err)
 	}

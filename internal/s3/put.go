@@ -99,17 +99,38 @@ func (r *received) file() string {
 	return r.w.ID
 }
 
-// receive streams a body into a file and checks it against what the request says of it. An error leaves no file.
+// receive streams a body into a file and checks it against what the request says of it. The checksum that is kept is the
+// request's own, else what is preferred; a part's is always that of its upload. An error leaves no file.
 func (s *Service) receive(p store.Partition, body io.Reader, in *writeInput, preferred checksum.Algorithm) (*received, error) {
 	t, err := newTaker(body, in, preferred)
 	if err != nil {
 		return nil, err
 	}
+	return s.take(p, body, in, t)
+}
+
+func (s *Service) receivePart(p store.Partition, body io.Reader, in *writeInput, u *upload) (*received, error) {
+	t, err := newTaker(body, in, u.algorithm())
+	if err == nil && t.claimed != u.algorithm() {
+		if u.Algorithm != "" {
+			err = invalidRequest("Checksum Type mismatch occurred, expected checksum Type: " + strings.ToLower(string(u.Algorithm)) + ", actual checksum Type: " + strings.ToLower(string(t.claimed)))
+		}
+		t.kept = u.algorithm()
+		t.keep, _ = checksum.New(t.kept) // an upload's algorithm is known
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.take(p, body, in, t)
+}
+
+func (s *Service) take(p store.Partition, body io.Reader, in *writeInput, t *taker) (*received, error) {
 	r := &received{}
+	var err error
 	if r.w, err = s.files.Create(uint16(p)); err != nil {
 		return nil, err
 	}
-	r.size, err = io.CopyBuffer(onlyWriter{io.MultiWriter(r.w, t.md5, t.sum)}, io.LimitReader(body, objectBytesMax+1), make([]byte, 128<<10))
+	r.size, err = io.CopyBuffer(onlyWriter{io.MultiWriter(append([]io.Writer{r.w}, t.writers()...)...)}, io.LimitReader(body, objectBytesMax+1), make([]byte, 128<<10))
 	if err == nil && r.size > objectBytesMax {
 		err = fail(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", map[string]any{"ProposedSize": r.size, "MaxSizeAllowed": int64(objectBytesMax)})
 	}
@@ -117,8 +138,7 @@ func (s *Service) receive(p store.Partition, body io.Reader, in *writeInput, pre
 		err = fail(400, "IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header", nil)
 	}
 	if err == nil {
-		r.md5, r.sum.Algorithm, r.sum.Type = t.md5.Sum(nil), t.algorithm, checksum.FullObject
-		r.sum.Value = checksum.Text(t.sum)
+		r.md5, r.sum = t.md5.Sum(nil), sum{t.kept, checksum.Text(t.keep), checksum.FullObject}
 		err = t.check(in, r)
 	}
 	if err == nil && r.size > 0 {
@@ -134,35 +154,44 @@ func (s *Service) receive(p store.Partition, body io.Reader, in *writeInput, pre
 // onlyWriter hides what else a writer can do.
 type onlyWriter struct{ io.Writer }
 
-// taker is what is worked out of a body while it passes.
+// taker is what is worked out of a body while it passes: its MD5, the checksum that the client claims, and the one that is
+// kept, which is mostly the same.
 type taker struct {
-	md5, sum  hash.Hash
-	algorithm checksum.Algorithm
-	want      string // "": in the trailer, or nothing is said
-	trailer   aws.Trailed
+	md5, claim, keep hash.Hash
+	claimed, kept    checksum.Algorithm
+	want             string // "": in the trailer, or nothing is said
+	trailer          aws.Trailed
 }
 
 func newTaker(body io.Reader, in *writeInput, preferred checksum.Algorithm) (*taker, error) {
 	t := &taker{md5: md5.New()}
-	t.algorithm, t.want = in.said()
-	if trailed, ok := body.(aws.Trailed); ok && t.algorithm == "" {
+	t.claimed, t.want = in.said()
+	if trailed, ok := body.(aws.Trailed); ok && t.claimed == "" {
 		for _, name := range trailed.Declared() {
 			if a, ok := strings.CutPrefix(name, "x-amz-checksum-"); ok {
-				t.algorithm, t.trailer = checksum.Algorithm(strings.ToUpper(a)), trailed
+				t.claimed, t.trailer = checksum.Algorithm(strings.ToUpper(a)), trailed
 			}
 		}
 	}
-	if t.algorithm == "" {
-		t.algorithm = checksum.Algorithm(in.ChecksumAlgorithm)
+	if t.claimed == "" {
+		t.claimed = checksum.Algorithm(in.ChecksumAlgorithm)
 	}
-	if t.algorithm == "" {
-		t.algorithm = preferred
+	if t.claimed == "" {
+		t.claimed = preferred
 	}
 	var ok bool
-	if t.sum, ok = checksum.New(t.algorithm); !ok {
-		return nil, fail(501, "NotImplemented", "Newel does not implement the checksum algorithm "+string(t.algorithm)+" yet.", nil)
+	if t.claim, ok = checksum.New(t.claimed); !ok {
+		return nil, fail(501, "NotImplemented", "Newel does not implement the checksum algorithm "+string(t.claimed)+" yet.", nil)
 	}
+	t.kept, t.keep = t.claimed, t.claim
 	return t, nil
+}
+
+func (t *taker) writers() []io.Writer {
+	if t.kept == t.claimed {
+		return []io.Writer{t.md5, t.claim}
+	}
+	return []io.Writer{t.md5, t.claim, t.keep}
 }
 
 func (t *taker) check(in *writeInput, r *received) error {
@@ -176,15 +205,15 @@ func (t *taker) check(in *writeInput, r *received) error {
 		}
 	}
 	if t.trailer != nil {
-		t.want = t.trailer.Trailer("x-amz-checksum-" + strings.ToLower(string(t.algorithm)))
+		t.want = t.trailer.Trailer("x-amz-checksum-" + strings.ToLower(string(t.claimed)))
 	}
-	if t.want == "" || t.want == r.sum.Value {
+	if t.want == "" || t.want == checksum.Text(t.claim) {
 		return nil
 	}
-	if b, err := base64.StdEncoding.DecodeString(t.want); err != nil || len(b) != t.sum.Size() {
-		return invalidRequest("Value for x-amz-checksum-" + strings.ToLower(string(t.algorithm)) + " header is invalid.")
+	if b, err := base64.StdEncoding.DecodeString(t.want); err != nil || len(b) != t.claim.Size() {
+		return invalidRequest("Value for x-amz-checksum-" + strings.ToLower(string(t.claimed)) + " header is invalid.")
 	}
-	return badDigest("The " + string(t.algorithm) + " you specified did not match the calculated checksum.")
+	return badDigest("The " + string(t.claimed) + " you specified did not match the calculated checksum.")
 }
 
 // peek runs a look at a bucket before the work of an operation that cannot be done within a transaction.

@@ -1,12 +1,14 @@
 package s3
 
 import (
+	"cmp"
 	"crypto/md5"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/newel-run/newel/internal/s3/checksum"
@@ -118,12 +120,15 @@ type completeInput struct {
 	UploadId, IfMatch, IfNoneMatch string
 	MpuObjectSize                  *int64
 	MultipartUpload                struct {
-		Parts []struct {
-			sums
-			ETag       string
-			PartNumber int
-		}
+		Parts []listedPart
 	}
+}
+
+// listedPart is a part as the client that completes an upload lists it.
+type listedPart struct {
+	sums
+	ETag       string
+	PartNumber int
 }
 
 func (s *Service) completeUpload(c *service.Context, b *box) (any, error) {
@@ -174,14 +179,14 @@ func (in *completeInput) assemble(u *upload, there map[int]*part) (*object, []pi
 	if len(list) == 0 || len(list) > partsMax {
 		return nil, nil, malformedXML()
 	}
+	if !slices.IsSortedFunc(list, func(a, b listedPart) int { return cmp.Or(a.PartNumber-b.PartNumber, 1) }) {
+		return nil, nil, fail(400, "InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.", map[string]any{"UploadId": in.UploadId})
+	}
 	o := &object{Parts: len(list)}
 	layout := make([]piece, 0, len(list))
 	sumsOf := make([]checksum.Part, 0, len(list))
 	digest := md5.New()
 	for i, want := range list {
-		if i > 0 && want.PartNumber <= list[i-1].PartNumber {
-			return nil, nil, fail(400, "InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.", map[string]any{"UploadId": in.UploadId})
-		}
 		p := there[want.PartNumber]
 		if p == nil || strings.Trim(want.ETag, `"`) != p.MD5 || !want.agrees(p) {
 			return nil, nil, fail(400, "InvalidPart", "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",

@@ -55,6 +55,17 @@ func (c *Chain) next(signature, toSign string) bool {
 	return hmac.Equal([]byte(c.last), []byte(signature))
 }
 
+// VerifyPolicy checks the signature of a form's policy, given the scope of its credential.
+func VerifyPolicy(policy, scope, signature, secret string) error {
+	if policy == "" || strings.Count(scope, "/") != 3 || !strings.HasSuffix(scope, "/s3/aws4_request") {
+		return errIncomplete
+	}
+	if !hmac.Equal([]byte(hex.EncodeToString(mac(signingKey(secret, scope), policy))), []byte(signature)) {
+		return errMismatch
+	}
+	return nil
+}
+
 func signingKey(secret, scope string) []byte {
 	k := []byte("AWS4" + secret)
 	for _, part := range strings.Split(scope, "/") {

@@ -42,3 +42,16 @@ func rootName(service *aws.Service, s *aws.Shape) string {
 	}
 	return s.Name
 }
+
+// PostResponse is the body that S3 answers to a form that asks for status 201.
+func PostResponse(location, bucket, key, etag string) []byte {
+	var x xmlWriter
+	x.WriteString(xmlHeader)
+	x.open("PostResponse")
+	x.element("Location", location)
+	x.element("Bucket", bucket)
+	x.element("Key", key)
+	x.element("ETag", etag)
+	x.close("PostResponse")
+	return x.Bytes()
+}
