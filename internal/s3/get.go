@@ -112,10 +112,6 @@ func headObject(c *service.Context, b *box) (any, error) {
 	}
 	r, err := b.read(&in)
 	if err != nil {
-		var e *aws.Error
-		if errors.As(err, &e) && e.Code == "NoSuchKey" && c.Host == "" {
-			e.Code, e.Message = "NotFound", "Not Found" // a HEAD has no body that could name the error; SDKs make this of it
-		}
 		return nil, err
 	}
 	return &aws.Output{Value: r.value, Status: r.status}, nil

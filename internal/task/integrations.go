@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -151,8 +152,15 @@ func (c *call) failure(err error) error {
 		return &Failure{c.row.prefix + ".SdkClientException", e.Message}
 	}
 	if c.row.sdkForm {
-		return &Failure{naming.ErrorName(c.model, e.Code), fmt.Sprintf("%s (Service: %s, Status Code: %d, Request ID: %s)",
-			e.Message, c.row.sdk, e.HTTPStatus(), c.request.ID)}
+		message, extended := e.Message, ""
+		if c.row.service == "s3" {
+			extended = ", Extended Request ID: " + aws.ExtendedRequestID(c.request.ID)
+			if c.operation.Method == http.MethodHead {
+				message = "null" // an answer without a body has no message
+			}
+		}
+		return &Failure{naming.ErrorName(c.model, e.Code), fmt.Sprintf("%s (Service: %s, Status Code: %d, Request ID: %s%s)",
+			message, c.row.sdk, e.HTTPStatus(), c.request.ID, extended)}
 	}
 	return &Failure{c.row.prefix + "." + c.exception(e), fmt.Sprintf("%s (Service: %s; Status Code: %d; Error Code: %s; Request ID: %s; Proxy: null)",
 		e.Message, c.row.sdk, e.HTTPStatus(), e.Code, c.request.ID)}

@@ -162,6 +162,9 @@ func (c *call) bind(params *value.Doc) error {
 		return unusable(params, err.Error())
 	}
 	c.request.Input, c.request.Body = in, body
+	if c.row.service == "s3" {
+		c.fillS3()
+	}
 	if c.task.Pattern == asl.Sync || c.task.Pattern == asl.Sync2 {
 		c.request.Waiter = &aws.Waiter{Token: c.token, Parsed: c.task.Pattern == asl.Sync2}
 	}
@@ -181,6 +184,11 @@ func (c *call) result(out *aws.Output) (*value.Doc, error) {
 	canonical, err := service.Marshal(out.Value)
 	if err != nil {
 		return nil, err
+	}
+	if out.Stream != nil {
+		if out.Body, err = readAll(out.Stream); err != nil {
+			return nil, err
+		}
 	}
 	if c.row.sdkForm {
 		text, err := naming.ToPascal(c.operation.Output, naming.SDK, naming.ISO8601, canonical, out.Body)
