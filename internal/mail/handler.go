@@ -1,7 +1,6 @@
 package mail
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -45,7 +44,7 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, operation string
 	default:
 		answer = out.Value
 	}
-	b, err := json.Marshal(answer)
+	b, err := service.Marshal(answer)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

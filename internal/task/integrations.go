@@ -106,6 +106,9 @@ func (r *row) contentType() string {
 	if r.payload {
 		return "application/json"
 	}
+	if r.service == "sns" {
+		return "text/xml"
+	}
 	return "application/x-amz-json-1.0"
 }
 
