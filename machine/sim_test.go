@@ -62,8 +62,11 @@ func simulate(t *testing.T, seed uint64, wild bool) {
 		if a, b := calm.outcome(), disturbed.outcome(); a != b {
 			t.Fatalf("disturbed, it comes to something else:\n%s\n%s", shorten(a), shorten(b))
 		}
-		if a, b := calm.events(), disturbed.events(); !slices.Equal(a, b) {
-			t.Fatalf("disturbed, something else happens:\n%v\n%v", a, b)
+		a, b := calm.events(), disturbed.events()
+		// One that fails (its data grow beyond the limit, say) aborts its other branches wherever they happen to be.
+		failed := slices.ContainsFunc(a, func(ev string) bool { return strings.HasPrefix(ev, "ExecutionFailed") })
+		if !failed && !slices.Equal(a, b) {
+			t.Fatalf("disturbed, something else happens:\n%s\n%s", shorten(fmt.Sprint(a)), shorten(fmt.Sprint(b)))
 		}
 	}
 }
