@@ -25,7 +25,8 @@ type driver struct {
 
 	// state is what is stored; progress runs ahead of the store only between a change and the commit of the same turn.
 	*state
-	asl *asl.State // the distributed Map
+	asl       *asl.State // the distributed Map
+	abandoned bool       // when the driver began, nobody waited any more
 
 	flying  map[uint64]int64 // items of the children that are awaited, by index
 	missing map[uint64]bool  // children below the cursor that are to be started again
@@ -137,6 +138,11 @@ func (d *driver) load(ctx context.Context) error {
 	if d.name, err = parseRun(d.record.ARN); err != nil {
 		return err
 	}
+	awaited, err := d.m.executions.Awaits(ctx, d.ExecutionARN, d.Attempt)
+	if err != nil {
+		return err
+	}
+	d.abandoned = !awaited
 	def, err := d.m.executions.Definition(ctx, d.record.Definition)
 	if err != nil {
 		return err
@@ -147,7 +153,7 @@ func (d *driver) load(ctx context.Context) error {
 
 // work runs the children. Its error is a verdict on the run, or what has interrupted it.
 func (d *driver) work(ctx context.Context) error {
-	if d.control.Cancelled && d.progress.Cursor == 0 {
+	if d.cancelled() && d.progress.Cursor == 0 {
 		return errAborted
 	}
 	if err := d.count(ctx); err != nil {
@@ -239,9 +245,9 @@ func (d *driver) absorb() map[uint64]*childRow {
 		if d.Spec.Express {
 			r := e.result
 			row.Start, row.Stop, row.Error, row.Cause = r.Start.UnixMilli(), r.Stop.UnixMilli(), r.Error, r.Cause
-			row.Input = r.Input.Bytes()
+			row.Input = r.Input.String()
 			if r.Output != nil {
-				row.Output = r.Output.Bytes()
+				row.Output = r.Output.String()
 			}
 		}
 		rows[e.index] = row
@@ -249,9 +255,12 @@ func (d *driver) absorb() map[uint64]*childRow {
 	return rows
 }
 
+// cancelled reports whether nobody waits for the run.
+func (d *driver) cancelled() bool { return d.abandoned || d.control.Cancelled }
+
 // verdict says whether the run has failed by what its children came to.
 func (d *driver) verdict() error {
-	if d.control.Cancelled {
+	if d.cancelled() {
 		return errAborted
 	}
 	l := d.control.over(&d.Spec)
@@ -293,11 +302,10 @@ func (d *driver) choose(in *inputs) ([]*Child, error) {
 func (d *driver) commit(ctx context.Context, rows map[uint64]*childRow) error {
 	return d.m.env.Store.Update(store.Finishing(ctx), d.part, func(tx store.Tx) error {
 		for index, row := range rows {
-			if err := set(tx, childKey(d.uuid, index), row); err != nil {
-				return err
-			}
+			set(tx, childKey(d.uuid, index), row)
 		}
-		return set(tx, key("progress", d.uuid), &d.progress)
+		set(tx, key("progress", d.uuid), &d.progress)
+		return nil
 	})
 }
 
@@ -327,7 +335,8 @@ func (d *driver) settle(ctx context.Context, verdict error) error {
 		pages := key("page", d.uuid)
 		tx.DeleteRange(pages, pages.End())
 		tx.Set(expiryKey(now.Add(d.m.cfg.Retention).UnixMilli(), d.uuid), []byte{recordVersion})
-		return set(tx, key("progress", d.uuid), p)
+		set(tx, key("progress", d.uuid), p)
+		return nil
 	})
 }
 

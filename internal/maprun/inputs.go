@@ -26,6 +26,7 @@ type inputs struct {
 	context *value.Object
 	item    int64  // index of the next item
 	batches uint64 // index of the next batch
+	over    bool   // the source has no more items
 	held    []byte // the input of an item that did not fit into the last batch
 }
 
@@ -113,8 +114,12 @@ func (in *inputs) nextInput() ([]byte, error) {
 		in.held = nil
 		return held, nil
 	}
+	if in.over {
+		return nil, io.EOF
+	}
 	it, err := in.source.next()
 	if err != nil {
+		in.over = errors.Is(err, io.EOF)
 		return nil, err
 	}
 	index := in.item
@@ -122,7 +127,7 @@ func (in *inputs) nextInput() ([]byte, error) {
 	if in.context == nil {
 		return it, nil
 	}
-	env := &asl.Env{Input: value.Text(in.d.record.Input), Now: in.d.m.env.Now(), Random: in.random(index), Context: func() *value.Doc {
+	env := &asl.Env{Input: value.TextString(in.d.record.Input), Now: in.d.m.env.Now(), Random: in.random(index), Context: func() *value.Doc {
 		return in.contextOf(index, it)
 	}}
 	doc, err := in.d.asl.ItemInput(env, value.Text(it))

@@ -32,6 +32,9 @@
 // first pass counts the items, since percentages are of the whole; it also finds what cannot be read before any child
 // has started.
 //
+// A run that nobody waits for aborts itself: Cancel says so, and whenever a driver begins it asks Awaits, since a crash
+// can come between the making of a run and the word that its execution has gone on without it.
+//
 // Results are collected from the child rows in index order under names that repeat themselves, so writing them again
 // after a crash writes the same. The order at the end is: results, then the terminal status, then the answer to the
 // execution, then the "live" row goes.
@@ -40,7 +43,6 @@ package maprun
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -69,6 +71,8 @@ type Executions interface {
 	Result(ctx context.Context, arn string) (*Result, error)
 	// StopChild aborts a STANDARD child; one that has ended or never was is no error.
 	StopChild(ctx context.Context, arn string) error
+	// Awaits reports whether an execution waits for the end of the run that an attempt asked for.
+	Awaits(ctx context.Context, arn string, a machine.Attempt) (bool, error)
 	// Answer tells the execution that waits how the run ended; that it no longer waits is no error.
 	Answer(ctx context.Context, arn string, ev machine.Event) error
 }
@@ -180,7 +184,7 @@ func (m *Runs) Begin(ctx context.Context, r Request) error {
 	}
 	rec := &record{
 		ARN: r.Task.MapRun.ARN, ExecutionARN: r.ExecutionARN, Attempt: r.Attempt, State: r.Task.State, Definition: definition,
-		RoleARN: start.RoleARN, Spec: r.Task.MapRun.MapRun, Context: r.Task.MapRun.Context, Input: json.RawMessage(r.Task.Arguments.Bytes()),
+		RoleARN: start.RoleARN, Spec: r.Task.MapRun.MapRun, Context: r.Task.MapRun.Context, Input: r.Task.Arguments.String(),
 		Start: m.env.Now().UnixMilli(),
 	}
 	rand.Read(rec.Secret[:])
@@ -192,27 +196,33 @@ func (m *Runs) Begin(ctx context.Context, r Request) error {
 	if err != nil {
 		return err
 	}
-	if err = m.env.Store.Update(ctx, m.partition(n.uuid), func(tx store.Tx) error { return m.create(tx, n.uuid, rec) }); err != nil {
+	var gone []expired
+	err = m.env.Store.Update(ctx, m.partition(n.uuid), func(tx store.Tx) (err error) {
+		gone, err = m.create(tx, n.uuid, rec)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	m.drive(n.uuid)
-	return nil
+	return m.unlist(ctx, gone)
 }
 
-func (m *Runs) create(tx store.Tx, uuid string, rec *record) error {
+// create makes a run's record, if it is not there, and deletes some whose time is over.
+func (m *Runs) create(tx store.Tx, uuid string, rec *record) ([]expired, error) {
 	old, err := tx.Get(key("run", uuid))
 	if err != nil || old != nil {
-		return err
+		return nil, err
 	}
-	if err := m.expire(tx); err != nil {
-		return err
+	gone, err := m.expire(tx)
+	if err != nil {
+		return nil, err
 	}
 	p := &progress{Status: statusRunning, Children: -1}
-	if err := errors.Join(set(tx, key("run", uuid), rec), set(tx, key("progress", uuid), p)); err != nil {
-		return err
-	}
+	set(tx, key("run", uuid), rec)
+	set(tx, key("progress", uuid), p)
 	tx.Set(key("live", uuid), []byte{recordVersion})
-	return nil
+	return gone, nil
 }
 
 // Cancel stops a run that nobody waits for any more and returns when that is durable. A run that is over, or never was,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/newel-run/newel/asl/value"
 	"github.com/newel-run/newel/internal/engine"
+	"github.com/newel-run/newel/internal/store"
 	"github.com/newel-run/newel/machine"
 )
 
@@ -349,4 +350,34 @@ func TestNestedRuns(t *testing.T) {
 	inner := distributed("EXPRESS", `"ItemsPath":"$.v",`)
 	outer := `{"StartAt":"O","States":{"O":{"Type":"Map","ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},` + inner[1:len(inner)-1] + `},"End":true}}}`
 	wantOutput(t, w.end(w.start(outer, `[{"v":[1,2]},{"v":[3]}]`)), `[[{"item":1},{"item":2}],[{"item":3}]]`)
+}
+
+// TestAbandonedRun resumes a run whose execution has gone on without it while the word of that was lost.
+func TestAbandonedRun(t *testing.T) {
+	w := newWorld(t)
+	running := make(chan struct{}, 4)
+	w.task = func(ctx context.Context, in *value.Doc) engine.Outcome {
+		running <- struct{}{}
+		<-ctx.Done()
+		return succeeded("0")
+	}
+	e := w.start(distributed("STANDARD", `"MaxConcurrency":1,`), numbers(2))
+	<-running
+	run := w.mapRun(e)
+	w.states.Close()
+	err := w.store.Update(t.Context(), store.Place(w.store.Partitions(), e), func(tx store.Tx) error {
+		for _, table := range []byte{store.TableStarted, store.TableOutbox} {
+			rows := store.K(table, e)
+			tx.DeleteRange(rows, rows.End())
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.open()
+	w.over(run)
+	if got := w.counts(run); got != "ABORTED | total=2 pending=1 aborted=1 resultsWritten=1 | total=2 pending=1 aborted=1 resultsWritten=1" {
+		t.Error(got)
+	}
 }

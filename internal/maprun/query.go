@@ -163,7 +163,8 @@ func (m *Runs) control(ctx context.Context, uuid string, change func(*control)) 
 			return ErrOver
 		}
 		change(&s.control)
-		return set(tx, key("control", uuid), &s.control)
+		set(tx, key("control", uuid), &s.control)
+		return nil
 	})
 	if err != nil {
 		return err

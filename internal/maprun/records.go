@@ -1,6 +1,7 @@
 package maprun
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -31,7 +32,7 @@ type record struct {
 	RoleARN      string          `json:"role"`
 	Spec         asl.MapRun      `json:"spec"`
 	Context      string          `json:"context,omitempty"`
-	Input        json.RawMessage `json:"input"` // the state's effective input
+	Input        string          `json:"input"` // JSON of the state's effective input
 	Secret       [16]byte        `json:"secret"`
 	Start        int64           `json:"start"` // epoch milliseconds
 }
@@ -144,14 +145,14 @@ func (l *limits) exceeded(failed, items int64) bool {
 
 // childRow is how a child ended. Of a STANDARD child only Status and Items: the rest is the execution's own.
 type childRow struct {
-	Status machine.Status  `json:"s"`
-	Items  int64           `json:"n"`
-	Start  int64           `json:"b,omitempty"` // epoch milliseconds
-	Stop   int64           `json:"e,omitempty"`
-	Input  json.RawMessage `json:"i,omitempty"`
-	Output json.RawMessage `json:"o,omitempty"`
-	Error  *string         `json:"x,omitempty"`
-	Cause  *string         `json:"c,omitempty"`
+	Status machine.Status `json:"s"`
+	Items  int64          `json:"n"`
+	Start  int64          `json:"b,omitempty"` // epoch milliseconds
+	Stop   int64          `json:"e,omitempty"`
+	Input  string         `json:"i,omitempty"` // JSON
+	Output string         `json:"o,omitempty"` // JSON; "" unless it has succeeded
+	Error  *string        `json:"x,omitempty"`
+	Cause  *string        `json:"c,omitempty"`
 }
 
 func key(kind, uuid string) store.Key { return store.K(store.TableMapRun, kind, uuid) }
@@ -168,12 +169,8 @@ func expiryKey(at int64, uuid string) store.Key {
 	return store.K(store.TableMapRun, "expiry").U64(uint64(at)).Str(uuid)
 }
 
-func set(tx store.Tx, k store.Key, v any) error {
-	b, err := json.Marshal(v)
-	if err == nil {
-		tx.Set(k, append([]byte{recordVersion}, b...))
-	}
-	return err
+func set(tx store.Tx, k store.Key, v any) {
+	tx.Set(k, append([]byte{recordVersion}, encode(v)...))
 }
 
 // get reads a record; found is false where there is none.
@@ -225,22 +222,49 @@ func read(rd store.Reader, uuid string) (*state, error) {
 // expiriesAtOnce bounds the work that a new run does for old ones.
 const expiriesAtOnce = 8
 
+// expired is a run whose rows were deleted, but for the one in its execution's partition.
+type expired struct {
+	execution string
+	start     int64
+	uuid      string
+}
+
 // expire deletes the rows of runs whose time is over.
-func (m *Runs) expire(tx store.Tx) error {
+func (m *Runs) expire(tx store.Tx) ([]expired, error) {
 	table := store.K(store.TableMapRun, "expiry")
 	now := m.env.Now().UnixMilli()
-	var due []string
+	var due []expired
 	for k := range tx.Scan(table, expiryKey(now, ""), false) {
 		uuid, _, ok := store.CutStr(k[len(table)+8:])
 		if !ok || len(due) == expiriesAtOnce {
 			break
 		}
-		due = append(due, uuid)
+		due = append(due, expired{uuid: uuid})
 		tx.DeleteRange(store.Key(k), store.Key(k).End())
 	}
-	for _, uuid := range due {
+	for i := range due {
+		uuid := due[i].uuid
+		var rec record
+		if _, err := get(tx, key("run", uuid), &rec); err != nil {
+			return nil, err
+		}
+		due[i].execution, due[i].start = rec.ExecutionARN, rec.Start
 		for _, kind := range []string{"run", "progress", "control", "child", "page"} {
 			tx.DeleteRange(key(kind, uuid), key(kind, uuid).End())
+		}
+	}
+	return due, nil
+}
+
+// unlist takes deleted runs out of the lists of their executions. One that stays there is not shown.
+func (m *Runs) unlist(ctx context.Context, gone []expired) error {
+	for _, g := range gone {
+		err := m.env.Store.Update(ctx, store.Place(m.env.Store.Partitions(), g.execution), func(tx store.Tx) error {
+			tx.Delete(ofKey(g.execution, g.start, g.uuid))
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -46,15 +46,13 @@ func (d *driver) collect(ctx context.Context) (*value.Doc, error) {
 	}
 	out := []byte{'['}
 	err := d.eachChild(ctx, func(machine.Status) bool { return true }, func(index uint64, r *Result) error {
-		text := d.transformed(transformation, index, r)
-		if len(text) == 0 {
-			return nil
-		}
-		if len(out) > 1 {
-			out = append(out, ',')
-		}
-		if out = append(out, text...); len(out)+1 > d.m.cfg.PayloadBytes {
-			return d.tooLarge()
+		for _, text := range d.transformed(transformation, index, r) {
+			if len(out) > 1 {
+				out = append(out, ',')
+			}
+			if out = append(out, text...); len(out)+1 > d.m.cfg.PayloadBytes {
+				return d.tooLarge()
+			}
 		}
 		return nil
 	})
@@ -63,15 +61,19 @@ func (d *driver) collect(ctx context.Context) (*value.Doc, error) {
 
 // transformed is a child's result as it stands in an array of results; with FLATTEN it may be several elements, or none.
 // A child that has not succeeded stands there with all that is known about it.
-func (d *driver) transformed(transformation string, index uint64, r *Result) []byte {
+func (d *driver) transformed(transformation string, index uint64, r *Result) [][]byte {
 	if transformation == "NONE" || r.Status != machine.Succeeded {
-		return d.entry(index, r)
+		return [][]byte{d.entry(index, r)}
 	}
-	text := value.Compact(nil, r.Output.Bytes())
-	if transformation == "FLATTEN" && text[0] == '[' {
-		return text[1 : len(text)-1]
+	elements, isArray := value.Elements(r.Output.Bytes())
+	if transformation != "FLATTEN" || !isArray {
+		return [][]byte{value.Compact(nil, r.Output.Bytes())}
 	}
-	return text
+	texts := make([][]byte, len(elements))
+	for i, e := range elements {
+		texts[i] = value.Compact(nil, e.Bytes())
+	}
+	return texts
 }
 
 // resultEntry is a child in a result file (spec.md B.12).
@@ -191,9 +193,9 @@ func (m *Runs) result(ctx context.Context, n runName, rec *record, index uint64,
 	if !rec.Spec.Express {
 		return m.executions.Result(ctx, n.childARN(false, index))
 	}
-	r := &Result{Status: row.Status, Error: row.Error, Cause: row.Cause, Start: fromMs(row.Start), Stop: fromMs(row.Stop), Input: value.Text(row.Input)}
-	if row.Output != nil {
-		r.Output = value.Text(row.Output)
+	r := &Result{Status: row.Status, Error: row.Error, Cause: row.Cause, Start: fromMs(row.Start), Stop: fromMs(row.Stop), Input: value.TextString(row.Input)}
+	if row.Output != "" {
+		r.Output = value.TextString(row.Output)
 	}
 	return r, nil
 }

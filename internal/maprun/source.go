@@ -72,7 +72,7 @@ func (d *driver) countItems(ctx context.Context) (int64, error) {
 func (d *driver) open(ctx context.Context) (items, error) {
 	r := d.Spec.Reader
 	if r == nil {
-		env := &asl.Env{Input: value.Text(d.record.Input), Now: d.m.env.Now()}
+		env := &asl.Env{Input: value.TextString(d.record.Input), Now: d.m.env.Now()}
 		docs, err := d.asl.Items(env)
 		return &stateItems{docs}, err
 	}

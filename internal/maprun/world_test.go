@@ -192,7 +192,7 @@ func wantFailure(t *testing.T, d *engine.Description, name, cause string) {
 type bucketOfTests struct {
 	mu      sync.Mutex
 	objects map[string][]byte
-	reads   int // of GetObject
+	refuse  bool // PutObject
 }
 
 func (b *bucketOfTests) put(key, content string) {
@@ -233,7 +233,6 @@ func (b *bucketOfTests) Call(_ context.Context, r *aws.Request) (*aws.Output, er
 	case "s3:GetObject":
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		b.reads++
 		content, ok := b.objects[in.Key]
 		if !ok {
 			return nil, &aws.Error{Code: "NoSuchKey", Message: "The specified key does not exist.", Status: 404}
@@ -243,6 +242,9 @@ func (b *bucketOfTests) Call(_ context.Context, r *aws.Request) (*aws.Output, er
 		}
 		return &aws.Output{Value: map[string]any{"ETag": etag(content)}, Stream: io.NopCloser(bytes.NewReader(content))}, nil
 	case "s3:PutObject":
+		if b.refuse {
+			return nil, &aws.Error{Code: "NoSuchBucket", Message: "The specified bucket does not exist", Status: 404}
+		}
 		content, err := io.ReadAll(r.Stream)
 		if err != nil {
 			return nil, err

@@ -40,8 +40,8 @@ func (d *driver) folder() string {
 func (d *driver) export(ctx context.Context) error {
 	m := manifest{DestinationBucket: d.Spec.Writer.Bucket, MapRunArn: d.record.ARN}
 	var err error
-	none := func(index uint64, r *Result) []byte { return d.entry(index, r) }
-	result := func(index uint64, r *Result) []byte { return d.transformed(d.Spec.Writer.Transformation, index, r) }
+	none := func(index uint64, r *Result) [][]byte { return [][]byte{d.entry(index, r)} }
+	result := func(index uint64, r *Result) [][]byte { return d.transformed(d.Spec.Writer.Transformation, index, r) }
 	succeeded := func(s machine.Status) bool { return s == machine.Succeeded }
 	failed := func(s machine.Status) bool { return s != machine.Succeeded }
 	if m.ResultFiles.SUCCEEDED, err = d.exportKind(ctx, "SUCCEEDED", d.endedEntries(ctx, succeeded, result)); err != nil {
@@ -60,11 +60,13 @@ func (d *driver) export(ctx context.Context) error {
 	return err
 }
 
-func (d *driver) endedEntries(ctx context.Context, want func(machine.Status) bool, text func(uint64, *Result) []byte) iter.Seq2[[]byte, error] {
+func (d *driver) endedEntries(ctx context.Context, want func(machine.Status) bool, texts func(uint64, *Result) [][]byte) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		err := d.eachChild(ctx, want, func(index uint64, r *Result) error {
-			if t := text(index, r); len(t) > 0 && !yield(t, nil) {
-				return errEnough
+			for _, t := range texts(index, r) {
+				if !yield(t, nil) {
+					return errEnough
+				}
 			}
 			return nil
 		})

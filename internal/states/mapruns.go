@@ -94,6 +94,10 @@ func (x executions) StopChild(ctx context.Context, arn string) error {
 	return x.deliver(ctx, arn, machine.Event{Kind: machine.StopRequested})
 }
 
+func (x executions) Awaits(ctx context.Context, arn string, a machine.Attempt) (bool, error) {
+	return x.s.engine.Awaits(ctx, arn, a)
+}
+
 func (x executions) Answer(ctx context.Context, arn string, ev machine.Event) error {
 	return x.deliver(ctx, arn, ev)
 }
