@@ -40,7 +40,7 @@ var allowed = map[string]struct {
 	"internal/engine":      {[]string{"asl", "asl/value", "machine", "internal/aws", "internal/store"}, "the machine over the store; aws for idempotency tokens only"},
 	"internal/states":      {[]string{"asl", "asl/value", "machine", "internal/aws", "internal/engine", "internal/maprun", "internal/service", "internal/store"}, "the API over the engine"},
 	"internal/maprun":      {[]string{"asl", "asl/value", "machine", "internal/aws", "internal/service", "internal/store"}, "distributed Maps; executions are an interface of its own"},
-	"internal/task":        {[]string{"asl", "asl/value", "internal/aws", "internal/aws/naming", "internal/engine", "internal/service"}, "tasks become calls"},
+	"internal/task":        {[]string{"asl", "asl/value", "internal/aws", "internal/aws/naming", "internal/aws/rawjson", "internal/engine", "internal/service"}, "tasks become calls"},
 	"internal/gateway":     {[]string{"internal/aws", "internal/aws/sigv4", "internal/aws/wire"}, "HTTP to calls and back; it knows no service"},
 
 	"internal/store/memory":    {[]string{"internal/store"}, "a backend"},
@@ -69,6 +69,7 @@ var allowed = map[string]struct {
 	"internal/node":           {[]string{"..."}, "the composition root: the only package that knows all others"},
 	"internal/cli":            {[]string{"..."}, "the command line: everything that it drives"},
 	"internal/cli/tree":       {[]string{}, "a pure model of the live tree"},
+	"internal/graph":          {[]string{"asl", "internal/cli/tree"}, "draws a definition and, from the tree of its history, an execution"},
 	"bench":                   {[]string{"internal/node"}, "drives a whole server"},
 }
 

@@ -17,6 +17,7 @@ type choiceFields struct {
 type choiceRule struct {
 	condition condition
 	next      *State
+	text      string // for people
 }
 
 // condition is what a rule asks of the state's input; its error is an *Error.
@@ -238,6 +239,7 @@ func (c *compiler) choice(p place, s *State) {
 			f.later("Field 'Assign'")
 		}
 		rule.comment()
+		s.choice.rules[i].text = ruleText(rule.node)
 		if s.Language == JSONPath {
 			s.choice.rules[i].condition = rule.condition("Next", "Comment", "Assign")
 		} else {

@@ -205,7 +205,7 @@ func (t *Tree) exit(e Event, p place) place {
 		return p
 	}
 	status := Succeeded
-	if s.Error != "" {
+	if s.Error != "" || s.Status == Failed {
 		status = Caught
 	}
 	s.Output = e.Output
