@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -141,52 +140,6 @@ func (s *Service) deleteActivity(c *service.Context, tx store.Tx) (any, error) {
 	tx.Delete(activityKey(arn))
 	tx.DeleteRange(waitingKey(arn), waitingKey(arn).End())
 	return nil, nil
-}
-
-func (s *Service) listActivities(ctx context.Context, c *service.Context) (any, error) {
-	var in struct {
-		MaxResults int
-		NextToken  *string
-	}
-	if err := service.Decode(c.Request, &in); err != nil {
-		return nil, err
-	}
-	after, err := decodePage(in.NextToken)
-	if err != nil {
-		return nil, err
-	}
-	prefix := newARN(c.Request, "activity:")
-	table := store.K(store.TableActivity, "activity")
-	var all []*activity
-	for p := range s.env.Store.Partitions() {
-		err := s.env.Store.View(ctx, store.Partition(p), func(rd store.Reader) error {
-			for _, v := range rd.Scan(table, table.End(), false) {
-				a := &activity{}
-				if err := json.Unmarshal(v, a); err != nil {
-					return err
-				}
-				if strings.HasPrefix(a.ARN, prefix) && a.ARN > after {
-					all = append(all, a)
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	slices.SortFunc(all, func(a, b *activity) int { return strings.Compare(a.ARN, b.ARN) })
-	out := map[string]any{}
-	if limit := pageSize(in.MaxResults); len(all) > limit {
-		all = all[:limit]
-		out["nextToken"] = encodePage(all[limit-1].ARN)
-	}
-	list := make([]map[string]any, len(all))
-	for i, a := range all {
-		list[i] = map[string]any{"activityArn": a.ARN, "name": a.Name, "creationDate": epoch(a.Created)}
-	}
-	out["activities"] = list
-	return out, nil
 }
 
 // scheduleActivityTask puts a task into its activity's queue. It is not an operation of AWS's API, so only the engine's

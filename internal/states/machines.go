@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"slices"
 	"strings"
 
 	"github.com/newel-run/newel/asl"
@@ -64,6 +63,19 @@ func readHead(rd store.Reader, arn string) (*head, error) {
 	}
 	h := &head{}
 	return h, json.Unmarshal(b, h)
+}
+
+// machineOf reads the machine that a request names by its unqualified ARN, or answers that there is none.
+func machineOf(c *service.Context, rd store.Reader) (*head, error) {
+	var in struct{ StateMachineArn string }
+	if err := service.Decode(c.Request, &in); err != nil {
+		return nil, err
+	}
+	h, err := readHead(rd, in.StateMachineArn)
+	if err == nil && h == nil {
+		err = noMachine(in.StateMachineArn)
+	}
+	return h, err
 }
 
 func writeHead(tx store.Tx, h *head) error {
@@ -227,17 +239,11 @@ func (s *Service) updateStateMachine(c *service.Context, tx store.Tx) (any, erro
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
 	}
-	arn, err := machineByARN(c.Request)
+	h, err := machineOf(c, tx)
 	if err != nil {
 		return nil, err
 	}
-	h, err := readHead(tx, arn)
-	if err != nil {
-		return nil, err
-	}
-	if h == nil || in.StateMachineArn != arn {
-		return nil, noMachine(in.StateMachineArn)
-	}
+	arn := h.ARN
 	if in.VersionDescription != "" && !in.Publish {
 		return nil, aws.Errorf("ValidationException", "Version description can only be set when publish is true")
 	}
@@ -360,53 +366,6 @@ func (r *revision) describe() map[string]any {
 		out["encryptionConfiguration"] = r.Encryption
 	}
 	return out
-}
-
-// listStateMachines merges the machines of the caller's account and region over all partitions, by ARN.
-func (s *Service) listStateMachines(ctx context.Context, c *service.Context) (any, error) {
-	var in struct {
-		MaxResults int
-		NextToken  *string
-	}
-	if err := service.Decode(c.Request, &in); err != nil {
-		return nil, err
-	}
-	after, err := decodePage(in.NextToken)
-	if err != nil {
-		return nil, err
-	}
-	prefix := newARN(c.Request, "stateMachine:")
-	table := store.K(store.TableMachine, "head")
-	var heads []*head
-	for p := range s.env.Store.Partitions() {
-		err := s.env.Store.View(ctx, store.Partition(p), func(rd store.Reader) error {
-			for _, v := range rd.Scan(table, table.End(), false) {
-				h := &head{}
-				if err := json.Unmarshal(v, h); err != nil {
-					return err
-				}
-				if strings.HasPrefix(h.ARN, prefix) && h.ARN > after {
-					heads = append(heads, h)
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	slices.SortFunc(heads, func(a, b *head) int { return strings.Compare(a.ARN, b.ARN) })
-	out := map[string]any{}
-	if limit := pageSize(in.MaxResults); len(heads) > limit {
-		heads = heads[:limit]
-		out["nextToken"] = encodePage(heads[limit-1].ARN)
-	}
-	list := make([]map[string]any, len(heads))
-	for i, h := range heads {
-		list[i] = map[string]any{"stateMachineArn": h.ARN, "name": h.Name, "type": h.Type, "creationDate": epoch(h.Created)}
-	}
-	out["stateMachines"] = list
-	return out, nil
 }
 
 // validateDefinition is ValidateStateMachineDefinition.

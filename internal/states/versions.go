@@ -83,16 +83,9 @@ func (s *Service) publishVersion(c *service.Context, tx store.Tx) (any, error) {
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
 	}
-	arn, err := machineByARN(c.Request)
+	h, err := machineOf(c, tx)
 	if err != nil {
 		return nil, err
-	}
-	h, err := readHead(tx, arn)
-	if err != nil {
-		return nil, err
-	}
-	if h == nil {
-		return nil, noMachine(in.StateMachineArn)
 	}
 	if in.RevisionId != "" {
 		r, err := readRevision(tx, h.Revision)
@@ -107,7 +100,7 @@ func (s *Service) publishVersion(c *service.Context, tx store.Tx) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"stateMachineVersionArn": versionARN(arn, v.Number), "creationDate": epoch(v.Created)}, writeHead(tx, h)
+	return map[string]any{"stateMachineVersionArn": versionARN(h.ARN, v.Number), "creationDate": epoch(v.Created)}, writeHead(tx, h)
 }
 
 // listVersions lists newest first.
