@@ -43,11 +43,11 @@ func (d *driver) export(ctx context.Context) error {
 	none := func(index uint64, r *Result) [][]byte { return [][]byte{d.entry(index, r)} }
 	result := func(index uint64, r *Result) [][]byte { return d.transformed(d.Spec.Writer.Transformation, index, r) }
 	succeeded := func(s machine.Status) bool { return s == machine.Succeeded }
-	failed := func(s machine.Status) bool { return s != machine.Succeeded }
+	other := func(s machine.Status) bool { return s != machine.Succeeded }
 	if m.ResultFiles.SUCCEEDED, err = d.exportKind(ctx, "SUCCEEDED", d.endedEntries(ctx, succeeded, result)); err != nil {
 		return err
 	}
-	if m.ResultFiles.FAILED, err = d.exportKind(ctx, "FAILED", d.endedEntries(ctx, failed, none)); err != nil {
+	if m.ResultFiles.FAILED, err = d.exportKind(ctx, "FAILED", d.endedEntries(ctx, other, none)); err != nil {
 		return err
 	}
 	if m.ResultFiles.PENDING, err = d.exportKind(ctx, "PENDING", d.pendingEntries(ctx)); err != nil {
