@@ -366,6 +366,9 @@ func (s *Service) sendTaskSuccess(ctx context.Context, c *service.Context) (any,
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
 	}
+	if _, err := machine.ParseToken(in.TaskToken); err != nil {
+		return nil, engine.ErrToken
+	}
 	if err := value.Valid([]byte(in.Output)); err != nil {
 		return nil, aws.Errorf("InvalidOutput", "Invalid Output: '%s'", err)
 	}

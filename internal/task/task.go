@@ -161,6 +161,9 @@ func (c *call) bind(params *value.Doc) error {
 	case err != nil:
 		return unusable(params, err.Error())
 	}
+	if c.row.payload {
+		body = payloadText(body)
+	}
 	c.request.Input, c.request.Body = in, body
 	if c.row.service == "s3" {
 		c.fillS3()
@@ -169,6 +172,17 @@ func (c *call) bind(params *value.Doc) error {
 		c.request.Waiter = &aws.Waiter{Token: c.token, Parsed: c.task.Pattern == asl.Sync2}
 	}
 	return nil
+}
+
+// payloadText is what lambda:invoke sends for a Payload that is a string: its text where that is JSON, else the string.
+func payloadText(body []byte) []byte {
+	if len(body) == 0 || body[0] != '"' {
+		return body
+	}
+	if text, ok := value.Text(body).Value().(string); ok && value.Valid([]byte(text)) == nil {
+		return []byte(text)
+	}
+	return body
 }
 
 // result turns an answer into the task's result.
