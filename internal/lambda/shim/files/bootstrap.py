@@ -346,7 +346,8 @@ def invoke(handler, headers, body):
             raise Fault("Runtime.UnmarshalError", "Unable to unmarshal input: %s" % e)
         result = handler(event, LambdaContext(headers))
         try:
-            answer = encode(result).encode("utf-8")
+            # bytes are the answer as they are, as in AWS's runtime
+            answer = result if isinstance(result, bytes) and VERSION >= (3,) else encode(result).encode("utf-8")
         except Exception as e:
             raise Fault("Runtime.MarshalError", "Unable to marshal response: %s" % e)
     except Exception as e:
