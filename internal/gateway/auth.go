@@ -100,7 +100,7 @@ func (a *authenticator) place(s signature) identity {
 // trust believes who a request says it is from; a presigned URL has its time all the same.
 func (a *authenticator) trust(r *http.Request, s signature, id identity) (identity, error) {
 	if sigv4.Expired(r, now()) {
-		return id, &aws.Error{Code: "AccessDenied", Message: "Request has expired", Status: http.StatusForbidden}
+		return id, denied("Request has expired")
 	}
 	return a.claim(s, sessionToken(r), id), nil
 }
@@ -130,6 +130,9 @@ func sessionToken(r *http.Request) string {
 }
 
 func (a *authenticator) verify(r *http.Request, s signature, id *identity, check func(secret string) error) error {
+	if s.service == "s3" && sigv4.Expired(r, now()) {
+		return denied("Request has expired")
+	}
 	return a.prove(s, sessionToken(r), id, check)
 }
 

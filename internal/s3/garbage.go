@@ -3,6 +3,7 @@ package s3
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/newel-run/newel/internal/s3/files"
 	"github.com/newel-run/newel/internal/service"
@@ -32,7 +33,7 @@ func (b *box) release(file string) {
 func (s *Service) settle(c *service.Context, b *box) {
 	p := c.Partition
 	s.mu.Lock()
-	gone := s.reaped[p]
+	gone := slices.Clone(s.reaped[p])
 	s.mu.Unlock()
 	for _, file := range gone {
 		b.tx.Delete(row(rowGarbage, file))
@@ -44,7 +45,7 @@ func (s *Service) settle(c *service.Context, b *box) {
 	c.After = append(c.After, func() {
 		s.files.Settle(settled...)
 		s.mu.Lock()
-		s.reaped[p] = s.reaped[p][len(gone):]
+		s.reaped[p] = slices.DeleteFunc(s.reaped[p], func(file string) bool { return slices.Contains(gone, file) })
 		s.mu.Unlock()
 		if len(retired) > 0 {
 			s.files.Retire(retired, func() {
