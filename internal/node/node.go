@@ -18,6 +18,7 @@ import (
 	"github.com/newel-run/newel/internal/aws/foreign"
 	"github.com/newel-run/newel/internal/cfn"
 	"github.com/newel-run/newel/internal/dynamodb"
+	"github.com/newel-run/newel/internal/events"
 	"github.com/newel-run/newel/internal/gateway"
 	"github.com/newel-run/newel/internal/iam"
 	"github.com/newel-run/newel/internal/lambda"
@@ -43,6 +44,7 @@ type Node struct {
 	caller   aws.Caller // router behind what stands in front of every call
 	sqs      *sqs.Service
 	sns      *sns.Service
+	events   *events.Service
 	mail     *mail.Service
 	s3       *s3.Service
 	states   *states.Service
@@ -106,13 +108,13 @@ func (n *Node) start(ctx context.Context, set settings) error {
 	if err := n.lambda.Start(ctx); err != nil {
 		return err
 	}
+	if err := errors.Join(n.mail.Start(ctx), n.sns.Start(ctx), n.events.Start(ctx)); err != nil {
+		return err
+	}
 	if err := n.sqs.Resume(ctx); err != nil {
 		return err
 	}
 	if err := n.s3.Start(ctx); err != nil {
-		return err
-	}
-	if err := errors.Join(n.mail.Start(ctx), n.sns.Start(ctx)); err != nil {
 		return err
 	}
 	if err := n.states.Start(ctx); err != nil {
@@ -146,18 +148,15 @@ func (n *Node) compose(ctx context.Context, set settings) error {
 	n.lambda = lambda.New(env, lambda.Config{CacheDir: n.cfg.CacheDir, MaxWorkers: set.workers, NoInstall: n.cfg.NoInstall, StrictARNs: n.cfg.ForeignARNs == "strict"})
 	tasks := &task.Runner{Caller: n.caller, Has: n.router.has}
 	n.states = states.New(states.Config{Env: env, Dispatcher: tasks, Resource: tasks.Problem, Limits: set.machine})
-	n.sqs, n.sns, n.mail = sqs.New(env), sns.New(env), mail.New(env, mail.Config{SMTP: n.cfg.SMTP})
-	n.s3 = s3.New(env, s3.Config{Dir: n.cfg.objects(), Wanted: n.wanted})
+	n.sqs, n.sns, n.mail, n.events = sqs.New(env), sns.New(env), mail.New(env, mail.Config{SMTP: n.cfg.SMTP}), events.New(env)
+	n.s3 = s3.New(env, s3.Config{Dir: n.cfg.objects(), Wanted: n.events.CouldMatch})
 	for _, s := range []operator{
-		n.states, n.lambda, n.sqs, n.sns, n.mail, n.s3, dynamodb.New(env), iam.New(env), sts.New(env), logs.New(env), cfn.New(env),
+		n.states, n.lambda, n.sqs, n.sns, n.mail, n.events, n.s3, dynamodb.New(env), iam.New(env), sts.New(env), logs.New(env), cfn.New(env),
 	} {
 		n.router.add(s)
 	}
 	return nil
 }
-
-// wanted reports whether an event that a service puts on a default bus could matter.
-func (n *Node) wanted(_, _, _, _ string) bool { return n.router.has("events", "PutEvents") }
 
 // Caller is the whole of AWS as this server knows it.
 func (n *Node) Caller() aws.Caller { return n.caller }
@@ -209,6 +208,7 @@ func (n *Node) close() error {
 		n.states.Close()
 	}
 	if n.sns != nil {
+		n.events.Close()
 		n.sns.Close()
 		n.mail.Close()
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/newel-run/newel/asl/value"
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/aws/naming"
+	"github.com/newel-run/newel/internal/engine"
 )
 
 // row is what an integration needs to be told about itself.
@@ -25,6 +26,9 @@ type row struct {
 	sdkForm            bool   // aws-sdk: members and causes in the newer SDK's form
 	// attributes are the members that hold attribute values, which may be written as bare strings.
 	attributes []string
+	// adapt changes the parameters before they are sent; verdict looks at the result and may fail the task.
+	adapt   func(d engine.Dispatch, params *value.Doc) *value.Doc
+	verdict func(result []byte) error
 	// sync: .sync and .sync:2 are there; the service answers the request's Waiter when the work ends. cancel makes the call
 	// that stops the work.
 	sync   bool
@@ -44,6 +48,7 @@ func stopExecution(c *call) (*aws.Request, error) {
 var optimised = map[string]*row{
 	"lambda:invoke":         {service: "lambda", operation: "Invoke", prefix: "Lambda", sdk: "AWSLambda", tokens: true, payload: true},
 	"sqs:sendMessage":       {service: "sqs", operation: "SendMessage", prefix: "SQS", sdk: "AmazonSQS", tokens: true},
+	"events:putEvents":      {service: "events", operation: "PutEvents", prefix: "EventBridge", sdk: "AmazonEventBridge", tokens: true, bare: true, adapt: withOrigin, verdict: failedEntry},
 	"sns:publish":           {service: "sns", operation: "Publish", prefix: "SNS", sdk: "AmazonSNS", tokens: true},
 	"states:startExecution": {service: "states", operation: "StartExecution", prefix: "StepFunctions", sdk: "AWSStepFunctions", tokens: true, sync: true, cancel: stopExecution},
 	"dynamodb:getItem":      {service: "dynamodb", operation: "GetItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2", attributes: []string{"Key"}},

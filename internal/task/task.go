@@ -134,7 +134,11 @@ func (r *Runner) plan(d engine.Dispatch) (*call, error) {
 	if err := value.Valid(d.Task.Arguments.Bytes()); err != nil || d.Task.Arguments.Bytes()[0] != '{' {
 		return nil, unusable(d.Task.Arguments, "The parameters must be a JSON object")
 	}
-	return c, c.bind(d.Task.Arguments)
+	params := d.Task.Arguments
+	if c.row.adapt != nil {
+		params = c.row.adapt(d, params)
+	}
+	return c, c.bind(params)
 }
 
 // unusable is the error of parameters that cannot be sent.
@@ -213,6 +217,11 @@ func (c *call) result(out *aws.Output) (*value.Doc, error) {
 		text = appendInvocation(nil, out)
 	} else if text, err = naming.ToPascal(c.operation.Output, naming.Optimized, naming.Millis, canonical, nil); err != nil {
 		return nil, err
+	}
+	if c.row.verdict != nil {
+		if err := c.row.verdict(text); err != nil {
+			return nil, err
+		}
 	}
 	if !c.row.bare {
 		text = c.appendMetadata(text[:len(text)-1], len(canonical))
