@@ -107,7 +107,6 @@ func encode(v value) string {
 var later = []struct{ reason, service, action, text string }{
 	{reason: "CloudFormation", service: "cloudformation"},
 	{reason: "CloudFormation", text: `"op":"deploy_cfn"`},
-	{reason: "S3", service: "s3"},
 	{reason: "SNS", service: "sns"},
 	{reason: "EventBridge", service: "events"},
 	{reason: "Secrets Manager", service: "secretsmanager"},
@@ -120,7 +119,6 @@ var later = []struct{ reason, service, action, text string }{
 	{reason: "JSONata", text: `\"Map\", \"QueryLanguage\": \"JSONata\"`},
 	{reason: "variables", text: `\"Assign\"`},
 	{reason: "nested executions", text: `states:::states:startExecution.`},
-	{reason: "S3", text: `aws-sdk:s3:`},
 	{reason: "Secrets Manager", text: `aws-sdk:secretsmanager`},
 }
 
