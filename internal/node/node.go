@@ -17,14 +17,17 @@ import (
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/aws/foreign"
 	"github.com/newel-run/newel/internal/cfn"
+	"github.com/newel-run/newel/internal/cloudwatch"
 	"github.com/newel-run/newel/internal/dynamodb"
 	"github.com/newel-run/newel/internal/events"
 	"github.com/newel-run/newel/internal/gateway"
 	"github.com/newel-run/newel/internal/iam"
+	"github.com/newel-run/newel/internal/kms"
 	"github.com/newel-run/newel/internal/lambda"
 	"github.com/newel-run/newel/internal/logs"
 	"github.com/newel-run/newel/internal/mail"
 	"github.com/newel-run/newel/internal/s3"
+	"github.com/newel-run/newel/internal/sam"
 	"github.com/newel-run/newel/internal/service"
 	"github.com/newel-run/newel/internal/sns"
 	"github.com/newel-run/newel/internal/sqs"
@@ -47,8 +50,11 @@ type Node struct {
 	events   *events.Service
 	mail     *mail.Service
 	s3       *s3.Service
+	kms      *kms.Service
+	metrics  *cloudwatch.Service
 	states   *states.Service
 	lambda   *lambda.Service
+	cfn      *cfn.Service
 	gateway  *gateway.Gateway
 	listener net.Listener
 
@@ -105,6 +111,9 @@ func (n *Node) start(ctx context.Context, set settings) error {
 	if err := n.compose(ctx, set); err != nil {
 		return err
 	}
+	if err := errors.Join(n.kms.Start(ctx), n.metrics.Start(ctx)); err != nil {
+		return err
+	}
 	if err := n.lambda.Start(ctx); err != nil {
 		return err
 	}
@@ -120,6 +129,9 @@ func (n *Node) start(ctx context.Context, set settings) error {
 	if err := n.states.Start(ctx); err != nil {
 		return err
 	}
+	if err := n.cfn.Start(ctx); err != nil {
+		return err
+	}
 	gatewayConfig.Services = n.router.published()
 	if n.gateway, err = gateway.New(gatewayConfig, n.caller); err != nil {
 		return err
@@ -128,6 +140,7 @@ func (n *Node) start(ctx context.Context, set settings) error {
 		n.gateway.Handle(pattern, n.gateway.Signed(n.mail.Handler()))
 	}
 	n.gateway.Handle("GET "+sns.CertificatePattern, n.sns.Certificate())
+	n.gateway.Handle("GET "+sqs.PeekPath, n.gateway.Signed(n.sqs.Peek()))
 	n.gateway.Handle("GET "+lambda.CodePath, http.HandlerFunc(n.lambda.ServeCode))
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	n.stop = stop
@@ -145,13 +158,21 @@ func (n *Node) compose(ctx context.Context, set settings) error {
 	known.next = n.router
 	n.caller = foreign.New(foreign.Config{Owns: known.owns, Strict: n.cfg.ForeignARNs == "strict", Log: n.cfg.Log}, known)
 	env := &service.Env{Store: n.store, Caller: n.caller, Now: time.Now, Log: n.cfg.Log, Account: n.cfg.Account, Region: n.cfg.Region, BaseURL: n.URL}
+	if err := n.protect(env); err != nil {
+		return err
+	}
+	n.metrics = cloudwatch.New(env, cloudwatch.Config{Wanted: n.wanted})
+	env.Metrics = n.metrics
 	n.lambda = lambda.New(env, lambda.Config{CacheDir: n.cfg.CacheDir, MaxWorkers: set.workers, NoInstall: n.cfg.NoInstall, StrictARNs: n.cfg.ForeignARNs == "strict"})
 	tasks := &task.Runner{Caller: n.caller, Has: n.router.has}
+	n.cfn = cfn.New(env, map[string]cfn.Macro{sam.Name: func(file string, template *cfn.Node, parameters map[string]string) (*cfn.Node, error) {
+		return sam.Transform(template, sam.Input{File: file, Parameters: parameters})
+	}})
 	n.states = states.New(states.Config{Env: env, Dispatcher: tasks, Resource: tasks.Problem, Limits: set.machine})
 	n.sqs, n.sns, n.mail, n.events = sqs.New(env), sns.New(env), mail.New(env, mail.Config{SMTP: n.cfg.SMTP}), events.New(env)
 	n.s3 = s3.New(env, s3.Config{Dir: n.cfg.objects(), Wanted: n.events.CouldMatch})
 	for _, s := range []operator{
-		n.states, n.lambda, n.sqs, n.sns, n.mail, n.events, n.s3, dynamodb.New(env), iam.New(env), sts.New(env), logs.New(env), cfn.New(env),
+		n.states, n.lambda, n.sqs, n.sns, n.mail, n.events, n.s3, dynamodb.New(env), iam.New(env), n.kms, n.metrics, sts.New(env), logs.New(env), n.cfn,
 	} {
 		n.router.add(s)
 	}
@@ -204,6 +225,9 @@ func (n *Node) close() error {
 	} else if n.listener != nil {
 		errs = append(errs, n.listener.Close())
 	}
+	if n.cfn != nil {
+		n.cfn.Close()
+	}
 	if n.states != nil {
 		n.states.Close()
 	}
@@ -217,6 +241,9 @@ func (n *Node) close() error {
 	}
 	if n.s3 != nil {
 		errs = append(errs, n.s3.Close())
+	}
+	if n.metrics != nil {
+		n.metrics.Close()
 	}
 	return errors.Join(append(errs, n.store.Close())...)
 }

@@ -53,6 +53,7 @@ func New(env *service.Env) *Service {
 		{Name: "SendMessage", Key: keyURL, Update: s.on(s.sendMessage)},
 		{Name: "SendMessageBatch", Key: keyURL, Update: s.on(s.sendBatch)},
 		{Name: "ReceiveMessage", Key: keyURL, Do: s.receiveMessage},
+		{Name: peekMessages, Key: keyURL, View: s.peek},
 		{Name: "DeleteMessage", Key: keyURL, Update: s.on(s.deleteMessage)},
 		{Name: "DeleteMessageBatch", Key: keyURL, Update: s.on(s.deleteBatch)},
 		{Name: "ChangeMessageVisibility", Key: keyURL, Update: s.on(s.changeVisibility)},
