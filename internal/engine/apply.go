@@ -324,6 +324,9 @@ func (e *Engine) carryOut(c *commit) {
 		if e.cfg.Finished != nil {
 			e.cfg.Finished(x.arn, c.result.Status)
 		}
+		if e.cfg.Ended != nil {
+			e.cfg.Ended(x.meta.MachineARN, c.result.Status, c.event.Now.Sub(time.UnixMilli(x.meta.StartMs())), c.event.Now)
+		}
 	}
 }
 

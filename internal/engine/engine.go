@@ -99,6 +99,8 @@ type Config struct {
 	Cached int
 	// Finished is called after the commit that ends an execution; nil for none.
 	Finished func(arn string, status machine.Status)
+	// Ended is called after the end of an execution of either type, with its duration, for metrics; nil for none.
+	Ended func(machineARN string, status machine.Status, took time.Duration, stop time.Time)
 	// History is called after each commit with the events that it has added, for logs; nil for none. It must not block.
 	History func(definition, execution string, events []machine.HistoryEvent)
 	// Result is what a finished execution answers to the .sync task that waits for it.

@@ -53,7 +53,11 @@ func (e *Engine) RunExpress(ctx context.Context, in StartInput) (*ExpressResult,
 	defer cancel()
 	stop := context.AfterFunc(e.ctx, cancel)
 	defer stop()
-	return &r.result, r.run(ctx)
+	err = r.run(ctx)
+	if err == nil && e.cfg.Ended != nil {
+		e.cfg.Ended(in.MachineARN, r.result.Status, r.result.Stop.Sub(r.result.Start), r.result.Stop)
+	}
+	return &r.result, err
 }
 
 func (r *expressRun) run(ctx context.Context) error {

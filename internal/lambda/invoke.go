@@ -178,18 +178,22 @@ func (s *Service) execute(ctx context.Context, f *record, inv runtime.Invocation
 	}
 	if f.Reserved != nil {
 		if !s.enter(f) {
+			s.throttled(f)
 			e := fail("TooManyRequestsException", 429, "Rate Exceeded.")
 			e.Fields["Reason"] = "ReservedFunctionConcurrentInvocationLimitExceeded"
 			return nil, e
 		}
 		defer s.leave(f)
 	}
+	done := s.measure(f)
 	for {
 		r, err := s.pool.Invoke(ctx, s.spec(f), inv)
 		if !errors.Is(err, errCodeGone) {
+			done(r, err)
 			return r, serviceError(err)
 		}
 		if f, err = s.loadQualified(ctx, f.identity, f.Version); err != nil {
+			done(nil, err)
 			if errors.Is(err, errNoSuchFunction) {
 				return nil, notFound(inv.ARN)
 			}

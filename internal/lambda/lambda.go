@@ -74,6 +74,8 @@ type Service struct {
 	running map[string]int         // invocations by function, for reserved concurrency
 	unpack  sync.Mutex
 
+	concurrent concurrency
+
 	locationKey [32]byte // signs the URLs under which code is offered
 }
 

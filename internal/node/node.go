@@ -161,7 +161,8 @@ func (n *Node) compose(ctx context.Context, set settings) error {
 	if err := n.protect(env); err != nil {
 		return err
 	}
-	n.metrics = cloudwatch.New(env, cloudwatch.Config{Wanted: n.wanted})
+	n.events = events.New(env)
+	n.metrics = cloudwatch.New(env, cloudwatch.Config{Wanted: n.events.CouldMatch})
 	env.Metrics = n.metrics
 	n.lambda = lambda.New(env, lambda.Config{CacheDir: n.cfg.CacheDir, MaxWorkers: set.workers, NoInstall: n.cfg.NoInstall, StrictARNs: n.cfg.ForeignARNs == "strict"})
 	tasks := &task.Runner{Caller: n.caller, Has: n.router.has}
@@ -169,7 +170,7 @@ func (n *Node) compose(ctx context.Context, set settings) error {
 		return sam.Transform(template, sam.Input{File: file, Parameters: parameters})
 	}})
 	n.states = states.New(states.Config{Env: env, Dispatcher: tasks, Resource: tasks.Problem, Limits: set.machine})
-	n.sqs, n.sns, n.mail, n.events = sqs.New(env), sns.New(env), mail.New(env, mail.Config{SMTP: n.cfg.SMTP}), events.New(env)
+	n.sqs, n.sns, n.mail = sqs.New(env), sns.New(env), mail.New(env, mail.Config{SMTP: n.cfg.SMTP})
 	n.s3 = s3.New(env, s3.Config{Dir: n.cfg.objects(), Wanted: n.events.CouldMatch})
 	for _, s := range []operator{
 		n.states, n.lambda, n.sqs, n.sns, n.mail, n.events, n.s3, dynamodb.New(env), iam.New(env), n.kms, n.metrics, sts.New(env), logs.New(env), n.cfn,

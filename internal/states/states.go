@@ -31,6 +31,7 @@ type Service struct {
 	model     *aws.Service
 	polls     *polls
 	logger    *logger
+	meter     *meter
 	maps      *maprun.Runs
 }
 
@@ -52,10 +53,16 @@ func New(cfg Config) *Service {
 	s := &Service{env: cfg.Env, resource: cfg.Resource, model: aws.MustModel("states"), polls: newPolls()}
 	s.revisions = newRevisions(cfg.Env.Store)
 	s.logger = newLogger(s)
+	s.meter = newMeter(s)
 	s.maps = maprun.New(maprun.Config{Env: cfg.Env, PayloadBytes: cfg.Limits.PayloadBytes}, executions{s})
 	s.engine = engine.New(engine.Config{
 		Store: cfg.Env.Store, Definitions: s.revisions, Dispatcher: dispatcher{cfg.Dispatcher, s}, Clock: cfg.Clock,
-		Log: cfg.Env.Log, Limits: cfg.Limits, Result: nestedResult, History: s.logger.add, Finished: s.maps.Finished,
+		Log: cfg.Env.Log, Limits: cfg.Limits, Result: nestedResult, Finished: s.maps.Finished,
+		History: func(definition, execution string, events []machine.HistoryEvent) {
+			s.logger.add(definition, execution, events)
+			s.meter.history(definition, execution, events)
+		},
+		Ended: s.meter.ended,
 	})
 	s.Service = service.New("states", cfg.Env, s.rows())
 	s.Place = func(_, _, key string) store.Partition { return store.Place(cfg.Env.Store.Partitions(), key) }

@@ -1,0 +1,180 @@
+package states
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/machine"
+)
+
+// namespace of the metrics of Step Functions.
+const namespace = "AWS/States"
+
+// meter emits the metrics of executions and of their tasks. Those of a task follow from its history events; what an
+// event does not say of itself (the resource, when it was scheduled) is remembered from the events before it, in memory
+// only: tasks that a restart interrupts are counted at their end without their times.
+type meter struct {
+	s *Service
+
+	mu    sync.Mutex
+	tasks map[string]map[int64]tracked // execution -> history event -> its task
+	n     int
+}
+
+// tracked is a task that has been scheduled.
+type tracked struct {
+	kind               *taskMetrics
+	resource           string
+	scheduled, started int64 // epoch milliseconds
+}
+
+// taskMetrics are the names of the metrics of a kind of task.
+type taskMetrics struct{ count, time, dimension string }
+
+var (
+	activityMetrics = &taskMetrics{"Activities", "Activity", "ActivityArn"}
+	functionMetrics = &taskMetrics{"LambdaFunctions", "LambdaFunction", "LambdaFunctionArn"}
+	serviceMetrics  = &taskMetrics{"ServiceIntegrations", "ServiceIntegration", "ServiceIntegrationResourceArn"}
+)
+
+// trackedMost bounds the events that are remembered; when there are more all are forgotten.
+const trackedMost = 1 << 16
+
+func newMeter(s *Service) *meter { return &meter{s: s, tasks: map[string]map[int64]tracked{}} }
+
+// ended emits what is known at an execution's end.
+func (m *meter) ended(machineARN string, status machine.Status, took time.Duration, stop time.Time) {
+	name := map[machine.Status]string{machine.Succeeded: "ExecutionsSucceeded", machine.Failed: "ExecutionsFailed",
+		machine.TimedOut: "ExecutionsTimedOut", machine.Aborted: "ExecutionsAborted"}[status]
+	m.emit(machineARN, "ExecutionsStarted", "Count", 0, stop, "StateMachineArn", machineARN) // as AWS does
+	m.emit(machineARN, "ExecutionTime", "Milliseconds", float64(took.Milliseconds()), stop, "StateMachineArn", machineARN)
+	if name != "" {
+		m.emit(machineARN, name, "Count", 1, stop, "StateMachineArn", machineARN)
+	}
+}
+
+// emit records a value in the account and region that an ARN names.
+func (m *meter) emit(arn, metric, unit string, v float64, at time.Time, dimensions ...string) {
+	if a, ok := aws.ParseARN(arn); ok {
+		m.s.env.Record(a.Account, a.Region, namespace, metric, unit, v, at, dimensions...)
+	}
+}
+
+// history takes the events of a commit of an execution.
+func (m *meter) history(definition, execution string, events []machine.HistoryEvent) {
+	if m.s.env.Metrics == nil {
+		return
+	}
+	for i := range events {
+		switch ev := &events[i]; ev.Type {
+		case machine.EventExecutionStarted:
+			if c := m.s.revisions.cachedRevision(definition); c != nil {
+				m.emit(c.Machine, "ExecutionsStarted", "Count", 1, time.UnixMilli(ev.Time), "StateMachineArn", c.Machine)
+			}
+		case machine.EventExecutionSucceeded, machine.EventExecutionFailed, machine.EventExecutionAborted, machine.EventExecutionTimedOut:
+			m.forget(execution)
+		default:
+			m.task(execution, ev)
+		}
+	}
+}
+
+// task follows a task from event to event.
+func (m *meter) task(execution string, ev *machine.HistoryEvent) {
+	var t tracked
+	switch ev.Type {
+	case machine.EventActivityScheduled:
+		t = tracked{activityMetrics, ev.Resource, ev.Time, 0}
+	case machine.EventLambdaFunctionScheduled:
+		t = tracked{functionMetrics, ev.Resource, ev.Time, 0}
+	case machine.EventTaskScheduled:
+		t = tracked{serviceMetrics, "arn:aws:states:::" + ev.ResourceType + ":" + ev.Resource, ev.Time, 0}
+	case machine.EventActivityStarted, machine.EventLambdaFunctionStarted, machine.EventTaskStarted:
+		if t = m.take(execution, ev.Prev); t.kind != nil {
+			t.started = ev.Time
+			m.measure(execution, t, "Started", "ScheduleTime", ev.Time-t.scheduled, ev)
+			m.keep(execution, ev.ID, t)
+		}
+		return
+	case machine.EventTaskSubmitted:
+		if t = m.take(execution, ev.Prev); t.kind != nil {
+			m.keep(execution, ev.ID, t)
+		}
+		return
+	default:
+		m.over(execution, ev)
+		return
+	}
+	m.measure(execution, t, "Scheduled", "", 0, ev)
+	m.keep(execution, ev.ID, t)
+}
+
+// over emits what the end of a task says.
+func (m *meter) over(execution string, ev *machine.HistoryEvent) {
+	name := ev.Type.String()
+	if !strings.HasPrefix(name, "Activity") && !strings.HasPrefix(name, "LambdaFunction") && !strings.HasPrefix(name, "Task") || strings.HasPrefix(name, "TaskState") {
+		return
+	}
+	t := m.take(execution, ev.Prev)
+	if t.kind == nil {
+		return
+	}
+	ending := "Failed"
+	switch {
+	case strings.HasSuffix(name, "Succeeded"):
+		ending = "Succeeded"
+	case strings.HasSuffix(name, "TimedOut"):
+		ending = "TimedOut"
+		if t.kind == activityMetrics && ev.Error != nil && *ev.Error == "States.HeartbeatTimeout" {
+			m.measure(execution, t, "HeartbeatTimedOut", "", 0, ev)
+		}
+	}
+	m.measure(execution, t, ending, "Time", ev.Time-t.scheduled, ev)
+	if t.started != 0 {
+		m.measure(execution, t, "", "RunTime", ev.Time-t.started, ev)
+	}
+}
+
+// measure emits a count and a duration (ms) of a task; an empty name emits none.
+func (m *meter) measure(execution string, t tracked, count, duration string, ms int64, ev *machine.HistoryEvent) {
+	at := time.UnixMilli(ev.Time)
+	if count != "" {
+		m.emit(execution, t.kind.count+count, "Count", 1, at, t.kind.dimension, t.resource)
+	}
+	if duration != "" {
+		m.emit(execution, t.kind.time+duration, "Milliseconds", float64(ms), at, t.kind.dimension, t.resource)
+	}
+}
+
+func (m *meter) keep(execution string, event int64, t tracked) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.n++; m.n > trackedMost {
+		clear(m.tasks)
+		m.n = 1
+	}
+	if m.tasks[execution] == nil {
+		m.tasks[execution] = map[int64]tracked{}
+	}
+	m.tasks[execution][event] = t
+}
+
+func (m *meter) take(execution string, event int64) tracked {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t, there := m.tasks[execution][event]
+	if there {
+		delete(m.tasks[execution], event)
+		m.n--
+	}
+	return t
+}
+
+func (m *meter) forget(execution string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.n -= len(m.tasks[execution])
+	delete(m.tasks, execution)
+}
