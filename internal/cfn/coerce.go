@@ -12,6 +12,9 @@ import (
 // coerce brings a value to the type that the API's model gives it: templates write numbers as strings and strings as
 // numbers, and parameters are strings throughout. path names the place for the error.
 func coerce(v value.Value, s *aws.Shape, path string) (value.Value, error) {
+	if s.Document {
+		return v, nil
+	}
 	switch s.Type {
 	case "structure":
 		return coerceObject(v, s, path)
@@ -53,21 +56,33 @@ func coerceObject(v value.Value, s *aws.Shape, path string) (value.Value, error)
 	}
 	out := value.NewObject()
 	for k, e := range o.All() {
-		m := s.Member(k)
+		m := memberOf(s, k)
 		if m == nil {
-			names := make([]string, len(s.Members))
-			for i := range s.Members {
-				names[i] = s.Members[i].Name
-			}
-			return nil, fmt.Errorf("%s has no member %q; supported: %s", path, k, strings.Join(names, ", "))
+			return nil, fmt.Errorf("%s has no member %q; supported: %s", path, k, strings.Join(memberNames(s), ", "))
 		}
 		c, err := coerce(e, m.Shape, strings.TrimPrefix(path+"."+k, "."))
 		if err != nil {
 			return nil, err
 		}
-		out.Set(k, c)
+		out.Set(m.Name, c)
 	}
 	return out, nil
+}
+
+// memberOf finds a structure's member by a template's name for it: the API's, or the API's with a capital.
+func memberOf(s *aws.Shape, name string) *aws.Member {
+	if m := s.Member(name); m != nil || name == "" {
+		return m
+	}
+	return s.Member(strings.ToLower(name[:1]) + name[1:])
+}
+
+func memberNames(s *aws.Shape) []string {
+	names := make([]string, len(s.Members))
+	for i := range s.Members {
+		names[i] = s.Members[i].Name
+	}
+	return names
 }
 
 func coerceScalar(v value.Value, s *aws.Shape, path string) (value.Value, error) {

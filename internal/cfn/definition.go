@@ -2,26 +2,53 @@ package cfn
 
 import (
 	"errors"
+	"path"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/newel-run/newel/asl/value"
 )
 
-// definition is the text of a state machine: DefinitionString as it is, or Definition with its keys in alphabetical
-// order as CloudFormation makes it, each with DefinitionSubstitutions put in.
+// definition is the text of a state machine: DefinitionString as it is, Definition with its keys in alphabetical order
+// as CloudFormation makes it, or the object that DefinitionS3Location names (YAML made JSON), each with
+// DefinitionSubstitutions put in.
 func definition(i *Instance) (string, error) {
-	object, text := i.get("Definition"), i.get("DefinitionString")
-	switch {
-	case object == nil && text == nil:
-		return "", errors.New("one of Definition and DefinitionString is required")
-	case object != nil && text != nil:
-		return "", errors.New("only one of Definition and DefinitionString may be given")
-	case object != nil:
-		text = string(value.Append(nil, sortKeys(object)))
+	given := 0
+	for _, name := range []string{"Definition", "DefinitionString", "DefinitionS3Location"} {
+		if i.get(name) != nil {
+			given++
+		}
+	}
+	if given != 1 {
+		return "", errors.New("exactly one of Definition, DefinitionString and DefinitionS3Location is required")
+	}
+	text := i.get("DefinitionString")
+	if o := i.get("Definition"); o != nil {
+		text = string(value.Append(nil, sortKeys(o)))
+	}
+	if i.get("DefinitionS3Location") != nil {
+		var err error
+		if text, err = definitionText(member(i.get("DefinitionS3Location"), "Key"), i.Object); err != nil {
+			return "", err
+		}
 	}
 	subs, _ := i.get("DefinitionSubstitutions").(*value.Object)
 	return substituteDefinition(textOf(text), subs), nil
+}
+
+// definitionText is a definition's file as the API wants it. Placeholders may stand where JSON has a value, so what looks
+// like an object is taken as JSON whatever its name.
+func definitionText(name string, text []byte) (value.Value, error) {
+	ext := strings.ToLower(path.Ext(name))
+	if ext != ".yaml" && ext != ".yml" && strings.HasPrefix(strings.TrimSpace(string(text)), "{") {
+		return string(text), nil
+	}
+	n, err := ParseNode(path.Base(name), text)
+	if err != nil {
+		return nil, err
+	}
+	return string(value.Append(nil, n.Plain())), nil
 }
 
 var definitionName = regexp.MustCompile(`\$\{[^${}]+\}`)

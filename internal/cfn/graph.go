@@ -1,27 +1,41 @@
 package cfn
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// dependencies lists the resources that a resource must follow.
-func (t *Template) dependencies(r *Resource) []*Resource {
-	var out []*Resource
-	seen := map[string]bool{}
-	for _, name := range append(append([]string(nil), r.DependsOn...), references(r.Properties)...) {
-		if d := t.Resource(name); d != nil && !seen[name] {
-			seen[name] = true
-			out = append(out, d)
+// dependencies lists the logical ids of the resources among all that a resource must follow, each once.
+func dependencies(all []*Resource, r *Resource) []string {
+	var out []string
+	for _, name := range append(slices.Clone(r.DependsOn), references(r.Properties)...) {
+		if find(all, name) != nil && !slices.Contains(out, name) {
+			out = append(out, name)
 		}
 	}
 	return out
 }
 
-// order sorts the resources so that each follows what it refers to, and otherwise keeps the order of the text. A circle
-// is an error that names it.
-func order(t *Template) ([]*Resource, error) {
+func find(all []*Resource, id string) *Resource {
+	for _, r := range all {
+		if r.ID == id {
+			return r
+		}
+	}
+	return nil
+}
+
+// order sorts resources so that each follows what it refers to, and otherwise keeps the order of the text. A circle is
+// an error that names it.
+func order(file string, all []*Resource) ([]*Resource, error) {
 	const (
 		open = 1
 		done = 2
 	)
+	byID := make(map[string]*Resource, len(all))
+	for _, r := range all {
+		byID[r.ID] = r
+	}
 	state := map[*Resource]int{}
 	var out, path []*Resource
 	var visit func(r *Resource) Problems
@@ -30,13 +44,15 @@ func order(t *Template) ([]*Resource, error) {
 		case done:
 			return nil
 		case open:
-			return Problems{{t.File, r.Line, r.Column, "circular dependency between resources: " + circle(path, r)}}
+			return Problems{{file, r.Line, r.Column, "Circular dependency between resources: [" + circle(path, r) + "]"}}
 		}
 		state[r] = open
 		path = append(path, r)
-		for _, d := range t.dependencies(r) {
-			if p := visit(d); p != nil {
-				return p
+		for _, name := range append(slices.Clone(r.DependsOn), references(r.Properties)...) {
+			if d := byID[name]; d != nil {
+				if p := visit(d); p != nil {
+					return p
+				}
 			}
 		}
 		path = path[:len(path)-1]
@@ -44,7 +60,7 @@ func order(t *Template) ([]*Resource, error) {
 		out = append(out, r)
 		return nil
 	}
-	for _, r := range t.Resources {
+	for _, r := range all {
 		if p := visit(r); p != nil {
 			return nil, p
 		}

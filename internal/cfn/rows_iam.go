@@ -4,20 +4,18 @@ import (
 	"slices"
 
 	"github.com/newel-run/newel/asl/value"
+	"github.com/newel-run/newel/internal/aws"
 )
 
 var role = &Type{
 	Name: "AWS::IAM::Role",
-	Properties: []Property{
-		{Name: "RoleName", Replace: true}, {Name: "Path", Replace: true},
-		{Name: "AssumeRolePolicyDocument", Required: true},
-		{Name: "Description"}, {Name: "MaxSessionDuration"}, {Name: "ManagedPolicyArns"}, {Name: "Policies"}, {Name: "Tags"},
-	},
-	NameProperty: "RoleName", NameMax: 64,
+	Properties: properties("", "RoleName~", "Path~", "AssumeRolePolicyDocument!", "Description", "MaxSessionDuration", "ManagedPolicyArns",
+		"Policies", "PermissionsBoundary", "Tags"),
+	NameProperty: "RoleName", NameMax: 64, Named: true, Capability: "CAPABILITY_IAM",
 	Attributes: []string{"Arn", "RoleId"},
 	Missing:    []string{"NoSuchEntity"},
 	Create: func(i *Instance) ([]Call, error) {
-		in := i.input("Path", "Description", "MaxSessionDuration", "Tags")
+		in := i.input("Path", "Description", "MaxSessionDuration", "PermissionsBoundary", "Tags")
 		in.Set("RoleName", i.Name)
 		in.Set("AssumeRolePolicyDocument", jsonText(i.get("AssumeRolePolicyDocument")))
 		create := Call{Service: "iam", Operation: "CreateRole", Input: in}
@@ -37,6 +35,13 @@ var role = &Type{
 			in := i.input("Description", "MaxSessionDuration")
 			in.Set("RoleName", i.Name)
 			calls = append(calls, Call{Service: "iam", Operation: "UpdateRole", Input: in})
+		}
+		if changed(i, old, "PermissionsBoundary") {
+			c := call("iam", "DeleteRolePermissionsBoundary", "RoleName", i.Name)
+			if b := i.text("PermissionsBoundary"); b != "" {
+				c = call("iam", "PutRolePermissionsBoundary", "RoleName", i.Name, "PermissionsBoundary", b)
+			}
+			calls = append(calls, c)
 		}
 		calls = append(calls, rolePolicies(i, old)...)
 		return append(calls, retag(i, old, "iam", "TagRole", "UntagRole", "RoleName", i.Name, tagList)...), nil
@@ -102,10 +107,98 @@ func policies(i *Instance) *value.Object {
 	return out
 }
 
-// jsonText is a document given as an object, or as text already.
-func jsonText(v value.Value) string {
-	if s, ok := v.(string); ok {
-		return s
+// holders are those that a policy can be given to: the property that lists them, and the service's word for one.
+var holders = []struct{ property, kind string }{{"Roles", "Role"}, {"Users", "User"}, {"Groups", "Group"}}
+
+var policy = &Type{
+	Name:         "AWS::IAM::Policy",
+	Properties:   properties("", "PolicyName!~", "PolicyDocument!", "Roles", "Users", "Groups"),
+	NameProperty: "PolicyName", NameMax: 128, Capability: "CAPABILITY_IAM",
+	Attributes: []string{"Id"},
+	Missing:    []string{"NoSuchEntity"},
+	Create: func(i *Instance) ([]Call, error) {
+		return inlinePolicies(i, func(string, string) bool { return true }, "Put"), nil
+	},
+	Identify: func(i *Instance, _ *value.Object) (string, map[string]string) {
+		return i.Name, map[string]string{"Id": i.Name}
+	},
+	Update: func(i, old *Instance) ([]Call, error) {
+		gone := inlinePolicies(old, func(property, name string) bool { return !slices.Contains(texts(i.get(property)), name) }, "Delete")
+		for k := range gone {
+			gone[k].Ignore = []string{"NoSuchEntity"}
+		}
+		return append(gone, inlinePolicies(i, func(string, string) bool { return true }, "Put")...), nil
+	},
+	Delete: func(i *Instance) []Call {
+		return inlinePolicies(i, func(string, string) bool { return true }, "Delete")
+	},
+}
+
+// inlinePolicies makes the calls that put a policy to, or delete it from, those who hold it.
+func inlinePolicies(i *Instance, holds func(property, name string) bool, verb string) []Call {
+	var calls []Call
+	for _, h := range holders {
+		for _, name := range texts(i.get(h.property)) {
+			if !holds(h.property, name) {
+				continue
+			}
+			c := call("iam", verb+h.kind+"Policy", h.kind+"Name", name, "PolicyName", i.Name)
+			if verb == "Put" {
+				c = c.with("PolicyDocument", jsonText(i.get("PolicyDocument")))
+			}
+			calls = append(calls, c)
+		}
 	}
-	return string(value.Append(nil, v))
+	return calls
+}
+
+var managedPolicy = &Type{
+	Name:         "AWS::IAM::ManagedPolicy",
+	Properties:   properties("", "ManagedPolicyName~", "Path~", "Description~", "PolicyDocument!", "Roles", "Users", "Groups"),
+	NameProperty: "ManagedPolicyName", NameMax: 128, Named: true, Capability: "CAPABILITY_IAM",
+	Attributes: []string{"PolicyArn", "PolicyId"},
+	Missing:    []string{"NoSuchEntity"},
+	Create: func(i *Instance) ([]Call, error) {
+		c := call("iam", "CreatePolicy", "PolicyName", i.Name, "PolicyDocument", jsonText(i.get("PolicyDocument"))).with(
+			"Path", i.get("Path"), "Description", i.get("Description"))
+		return append([]Call{c}, attachments(i, &Instance{Properties: value.NewObject()}, "Attach")...), nil
+	},
+	Read: func(i *Instance) Call { return call("iam", "GetPolicy", "PolicyArn", policyARN(i)) },
+	Identify: func(i *Instance, answer *value.Object) (string, map[string]string) {
+		arn := member(answer, "Policy", "Arn")
+		return arn, map[string]string{"PolicyArn": arn, "PolicyId": member(answer, "Policy", "PolicyId")}
+	},
+	Update: func(i, old *Instance) ([]Call, error) {
+		calls := append(attachments(old, i, "Detach"), attachments(i, old, "Attach")...)
+		if changed(i, old, "PolicyDocument") {
+			calls = append(calls, call("iam", "CreatePolicyVersion", "PolicyArn", policyARN(i), "PolicyDocument", jsonText(i.get("PolicyDocument"))).with("SetAsDefault", true))
+		}
+		return calls, nil
+	},
+	Delete: func(i *Instance) []Call {
+		return append(attachments(i, &Instance{Properties: value.NewObject()}, "Detach"), call("iam", "DeletePolicy", "PolicyArn", i.Ref))
+	},
+}
+
+func policyARN(i *Instance) string {
+	path := firstText(i.text("Path"), "/")
+	return aws.ARN{Service: "iam", Account: i.Account, Resource: "policy" + path + i.Name}.String()
+}
+
+// attachments makes the calls for those who hold the policy of one instance and not of the other.
+func attachments(i, other *Instance, verb string) []Call {
+	var calls []Call
+	for _, h := range holders {
+		for _, name := range texts(i.get(h.property)) {
+			if slices.Contains(texts(other.get(h.property)), name) {
+				continue
+			}
+			c := call("iam", verb+h.kind+"Policy", h.kind+"Name", name, "PolicyArn", policyARN(i))
+			if verb == "Detach" {
+				c.Ignore = []string{"NoSuchEntity"}
+			}
+			calls = append(calls, c)
+		}
+	}
+	return calls
 }

@@ -6,24 +6,29 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/newel-run/newel/asl/value"
-	"github.com/newel-run/newel/internal/aws"
 )
 
 // PackedCode begins the ZipFile of a function whose code is not inline text but a package made from a local folder
 // (package pack): base64 of a zip follows. No source text begins like this.
 const PackedCode = "data:application/zip;base64,"
 
+// functionSettings are the properties that UpdateFunctionConfiguration takes under the same name.
+var functionSettings = []string{"Role", "Handler", "Runtime", "Description", "Timeout", "MemorySize", "Environment", "KmsKeyArn",
+	"TracingConfig", "DeadLetterConfig", "Layers", "EphemeralStorage", "LoggingConfig", "VpcConfig"}
+
 var function = &Type{
 	Name: "AWS::Lambda::Function",
-	Properties: []Property{
-		{Name: "FunctionName", Replace: true},
-		{Name: "Code", Required: true}, {Name: "Role", Required: true}, {Name: "Handler"}, {Name: "Runtime"},
-		{Name: "Description"}, {Name: "Timeout"}, {Name: "MemorySize"}, {Name: "Environment"}, {Name: "Architectures"}, {Name: "Tags"},
-	},
-	NameProperty: "FunctionName", NameMax: 64,
+	Properties: rows(
+		properties("lambda:CreateFunction", "FunctionName~", "Role!", "Handler", "Runtime", "Description", "Timeout", "MemorySize", "Environment",
+			"KmsKeyArn", "TracingConfig", "DeadLetterConfig", "Layers", "EphemeralStorage", "LoggingConfig", "VpcConfig", "Architectures", "PackageType~"),
+		properties("", "Code!", "ReservedConcurrentExecutions", "Tags"),
+		without("functions start from their process pool, and on the runtimes that this machine has", "SnapStart", "RuntimeManagementConfig", "RecursiveLoop"),
+	),
+	NameProperty: "FunctionName", NameMax: 64, Named: true,
 	Attributes: []string{"Arn"},
 	Missing:    []string{"ResourceNotFoundException"},
 	Create: func(i *Instance) ([]Call, error) {
@@ -31,13 +36,13 @@ var function = &Type{
 		if err != nil {
 			return nil, err
 		}
-		in := i.input("Role", "Handler", "Runtime", "Description", "Timeout", "MemorySize", "Environment", "Architectures")
+		in := i.input(append([]string{"Architectures", "PackageType"}, functionSettings...)...)
 		in.Set("FunctionName", i.Name)
-		in.Set("Code", value.NewObject(value.Member{Name: "ZipFile", Value: code}))
+		in.Set("Code", code)
 		if t := i.get("Tags"); t != nil {
 			in.Set("Tags", tagMap(t))
 		}
-		return []Call{{Service: "lambda", Operation: "CreateFunction", Input: in}}, nil
+		return append([]Call{{Service: "lambda", Operation: "CreateFunction", Input: in}}, concurrency(i, &Instance{Properties: value.NewObject()})...), nil
 	},
 	Read: func(i *Instance) Call { return call("lambda", "GetFunction", "FunctionName", i.Name) },
 	Identify: func(i *Instance, answer *value.Object) (string, map[string]string) {
@@ -50,22 +55,32 @@ var function = &Type{
 			if err != nil {
 				return nil, err
 			}
-			c := call("lambda", "UpdateFunctionCode", "FunctionName", i.Name, "ZipFile", code)
-			if a := i.get("Architectures"); a != nil {
-				c.Input.Set("Architectures", a)
-			}
-			calls = append(calls, c)
+			code.Set("FunctionName", i.Name)
+			c := Call{Service: "lambda", Operation: "UpdateFunctionCode", Input: code}
+			calls = append(calls, c.with("Architectures", i.get("Architectures")))
 		}
-		settings := []string{"Role", "Handler", "Runtime", "Description", "Timeout", "MemorySize", "Environment"}
-		if changed(i, old, settings...) {
-			in := functionDefaults(i.input(settings...))
+		if changed(i, old, functionSettings...) {
+			in := functionDefaults(i.input(functionSettings...))
 			in.Set("FunctionName", i.Name)
 			calls = append(calls, Call{Service: "lambda", Operation: "UpdateFunctionConfiguration", Input: in})
 		}
-		arn := aws.ARN{Service: "lambda", Region: i.Region, Account: i.Account, Resource: "function:" + i.Name}.String()
-		return append(calls, retag(i, old, "lambda", "TagResource", "UntagResource", "Resource", arn, tagMap)...), nil
+		calls = append(calls, concurrency(i, old)...)
+		return append(calls, retag(i, old, "lambda", "TagResource", "UntagResource", "Resource", functionARN(i), tagMap)...), nil
 	},
 	Delete: func(i *Instance) []Call { return []Call{call("lambda", "DeleteFunction", "FunctionName", i.Ref)} },
+}
+
+func functionARN(i *Instance) string { return i.arn("lambda", "function:"+i.Name) }
+
+func concurrency(i, old *Instance) []Call {
+	switch n := i.get("ReservedConcurrentExecutions"); {
+	case !changed(i, old, "ReservedConcurrentExecutions"):
+		return nil
+	case n == nil:
+		return []Call{call("lambda", "DeleteFunctionConcurrency", "FunctionName", i.Name)}
+	default:
+		return []Call{call("lambda", "PutFunctionConcurrency", "FunctionName", i.Name).with("ReservedConcurrentExecutions", n)}
+	}
 }
 
 // functionDefaults are what settings go back to when a template no longer has them.
@@ -81,18 +96,32 @@ func functionDefaults(in *value.Object) *value.Object {
 	return in
 }
 
-// functionCode is the function's package in base64: made of the inline text, or as it was packed.
-func functionCode(i *Instance) (string, error) {
+// functionCode says where the function's package is: in S3, or in the call itself, made of the inline text or as it was
+// packed.
+func functionCode(i *Instance) (*value.Object, error) {
 	o, ok := i.get("Code").(*value.Object)
 	if !ok {
-		return "", errors.New("Code must be an object with ZipFile; a local folder (Code: ./dir) is packed by newel up")
+		return nil, errors.New("Code must be an object with ZipFile, or S3Bucket and S3Key; a local folder (Code: ./dir) is packed by newel up")
 	}
-	for name := range o.All() {
-		if name != "ZipFile" {
-			return "", fmt.Errorf("Code.%s is not supported; supported: ZipFile, or a local folder with newel up", name)
+	if _, inline := o.Get("ZipFile"); !inline {
+		for name := range o.All() {
+			if !slices.Contains([]string{"S3Bucket", "S3Key", "S3ObjectVersion"}, name) {
+				return nil, fmt.Errorf("Code.%s is not supported; supported: ZipFile, S3Bucket, S3Key, S3ObjectVersion", name)
+			}
 		}
+		if member(o, "S3Bucket") == "" || member(o, "S3Key") == "" {
+			return nil, errors.New("Code needs ZipFile, or S3Bucket and S3Key")
+		}
+		return o.Clone(), nil
 	}
-	text := member(o, "ZipFile")
+	if o.Len() > 1 {
+		return nil, errors.New("Code has ZipFile and something else; only one is possible")
+	}
+	text, err := inlineCode(i, member(o, "ZipFile"))
+	return object("ZipFile", text), err
+}
+
+func inlineCode(i *Instance, text string) (string, error) {
 	if packed, ok := strings.CutPrefix(text, PackedCode); ok {
 		return packed, nil
 	}

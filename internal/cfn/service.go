@@ -3,316 +3,213 @@ package cfn
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/service"
 	"github.com/newel-run/newel/internal/store"
 )
 
-// New makes the service "cloudformation". CreateStack, UpdateStack and DeleteStack answer when the work is done or has
-// failed; DescribeStacks says which. Stacks live on the account's and region's partition.
-func New(env *service.Env) *service.Service {
-	s := &stacks{env: env, busy: map[string]bool{}}
-	s.Service = service.New("cloudformation", env, []service.Operation{
-		{Name: "CreateStack", Do: s.create},
-		{Name: "UpdateStack", Do: s.update},
-		{Name: "DeleteStack", Do: s.delete},
-		{Name: "DescribeStacks", View: describe},
-		{Name: "ListStacks", View: list},
-		{Name: "DescribeStackResources", View: describeResources},
-		{Name: "GetTemplate", View: getTemplate},
-	})
-	return s.Service
-}
-
-type stacks struct {
+// Service is the service "cloudformation". Operations that change a stack answer as soon as the intention is stored;
+// the work goes on until its end, over restarts.
+type Service struct {
 	*service.Service
-	env  *service.Env
-	mu   sync.Mutex
-	busy map[string]bool // stacks that a deployment of this process is working on
+	env    *service.Env
+	macros map[string]Macro
+	ctx    context.Context // ends with Close
+	stop   context.CancelFunc
+	work   sync.WaitGroup
+	blocks blocks
+
+	mu     sync.Mutex
+	closed bool
+	runs   map[string]*run // by stack id
 }
 
-// request are the members of CreateStack and UpdateStack that are understood.
-type request struct {
-	StackName    string
-	TemplateBody string
-	Parameters   []struct {
-		ParameterKey, ParameterValue string
-		UsePreviousValue             bool
+// New makes the service. macros are the transforms that templates may name, beside AWS::Include and
+// AWS::LanguageExtensions.
+func New(env *service.Env, macros map[string]Macro) *Service {
+	s := &Service{env: env, macros: macros, runs: map[string]*run{}}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.Service = service.New("cloudformation", env, []service.Operation{
+		{Name: "CreateStack", Do: s.createStack},
+		{Name: "UpdateStack", Do: s.updateStack},
+		{Name: "DeleteStack", Do: s.deleteStack},
+		{Name: "CancelUpdateStack", Do: s.cancelUpdate},
+		{Name: "ContinueUpdateRollback", Do: s.continueRollback},
+		{Name: "RollbackStack", Do: s.rollbackStack},
+		{Name: "DescribeStacks", View: describeStacks},
+		{Name: "ListStacks", View: listStacks},
+		{Name: "DescribeStackEvents", View: describeEvents},
+		{Name: "DescribeStackResources", View: describeResources},
+		{Name: "DescribeStackResource", View: describeResource},
+		{Name: "ListStackResources", View: listResources},
+		{Name: "GetTemplate", View: getTemplate},
+		{Name: "GetTemplateSummary", Do: s.templateSummary},
+		{Name: "ValidateTemplate", Do: s.validateTemplate},
+		{Name: "ListExports", View: listExports},
+		{Name: "ListImports", View: listImports},
+		{Name: "CreateChangeSet", Do: s.createChangeSet},
+		{Name: "DescribeChangeSet", View: describeChangeSet},
+		{Name: "ExecuteChangeSet", Do: s.executeChangeSet},
+		{Name: "DeleteChangeSet", Update: deleteChangeSet},
+		{Name: "ListChangeSets", View: listChangeSets},
+		{Name: "GetStackPolicy", View: getPolicy},
+		{Name: "SetStackPolicy", Update: s.setPolicy},
+		{Name: "UpdateTerminationProtection", Update: s.setProtection},
+	})
+	return s
+}
+
+// Start goes on with what was under way when the server stopped.
+func (s *Service) Start(ctx context.Context) error {
+	var busy []*Stack
+	for p := range s.env.Store.Partitions() {
+		err := s.env.Store.View(ctx, store.Partition(p), func(rd store.Reader) error {
+			table := store.K(store.TableStack)
+			for k, v := range rd.Scan(table, table.End(), false) {
+				if !isStackRow(k) {
+					continue
+				}
+				st, err := decodeStack(v)
+				if err != nil {
+					return err
+				}
+				if st.busy() {
+					busy = append(busy, st)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
 	}
-	Capabilities []string
-	Tags         []map[string]string
+	for _, st := range busy { // all numbers first: what is below the lowest is forgotten
+		for _, rec := range append(slices.Clone(st.Resources), st.Garbage...) {
+			if rec.Block > 0 && strings.HasSuffix(rec.Status, "_IN_PROGRESS") {
+				s.blocks.add(source(st), rec.Block)
+			}
+		}
+	}
+	for _, st := range busy {
+		s.begin(st)
+	}
+	return nil
 }
 
-// understood are the members of a request that are acted on, or that change nothing here.
-var understood = []string{"StackName", "TemplateBody", "Parameters", "Capabilities", "Tags", "DisableRollback", "TimeoutInMinutes", "ClientRequestToken"}
+// isStackRow reports whether a key of the table is that of a stack's record.
+func isStackRow(key []byte) bool {
+	rest, part, ok := key[1:], "", true
+	for range 3 {
+		if part, rest, ok = store.CutStr(rest); !ok {
+			return false
+		}
+	}
+	return part == "stacks"
+}
 
-var stackName = regexp.MustCompile(`^[a-zA-Z][-a-zA-Z0-9]{0,127}$`)
+// Close stops all work where it is and waits for calls that are out; Start goes on with it in the next process.
+func (s *Service) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.stop()
+	s.work.Wait()
+}
+
+// begin works on a stack whose operation is stored; it does nothing if that work is going on.
+func (s *Service) begin(st *Stack) *run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.runs[st.ID]; r != nil {
+		return r
+	}
+	r := &run{s: s, stack: st, done: make(chan struct{})}
+	if s.closed {
+		close(r.done)
+		return r
+	}
+	s.runs[st.ID] = r
+	s.work.Go(func() {
+		r.work(s.ctx)
+		s.mu.Lock()
+		delete(s.runs, st.ID)
+		s.mu.Unlock()
+		close(r.done)
+	})
+	return r
+}
+
+func (s *Service) running(id string) *run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.runs[id]
+}
+
+// await waits until a stack is at rest and returns its record, nil if there is none.
+func (s *Service) await(ctx context.Context, account, region, id string) (*Stack, error) {
+	for {
+		st, err := s.load(ctx, account, region, id)
+		if err != nil || st == nil || !st.busy() {
+			return st, err
+		}
+		select {
+		case <-s.begin(st).done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if s.ctx.Err() != nil {
+			return nil, errStopped
+		}
+	}
+}
+
+func (s *Service) partition(account, region string) store.Partition {
+	return s.PartitionOf(account, region, "")
+}
+
+func (s *Service) load(ctx context.Context, account, region, nameOrID string) (st *Stack, err error) {
+	err = s.env.Store.View(ctx, s.partition(account, region), func(rd store.Reader) (err error) {
+		st, err = readStack(rd, account, region, nameOrID)
+		return err
+	})
+	return st, service.Wire(err)
+}
 
 func invalid(format string, args ...any) *aws.Error {
 	return aws.Errorf("ValidationError", format, args...)
 }
 
-func decodeRequest(r *aws.Request) (*request, error) {
-	var members map[string]json.RawMessage
-	if err := service.Decode(r, &members); err != nil {
-		return nil, err
-	}
-	for name := range members {
-		if !slices.Contains(understood, name) {
-			return nil, invalid("Newel does not support %s of %s yet; supported: %s", name, r.Operation, strings.Join(understood, ", "))
-		}
-	}
-	var in request
-	if err := service.Decode(r, &in); err != nil {
-		return nil, err
-	}
-	if in.TemplateBody == "" {
-		return nil, invalid("Either Template URL or Template Body must be specified.")
-	}
-	return &in, nil
-}
+// unknown is AWS's answer for a stack that is not there.
+func unknown(name string) *aws.Error { return invalid("Stack with id %s does not exist", name) }
 
-func (s *stacks) create(ctx context.Context, c *service.Context) (*aws.Output, error) {
-	in, err := decodeRequest(c.Request)
-	if err != nil {
-		return nil, err
-	}
-	if !stackName.MatchString(in.StackName) {
-		return nil, invalid("1 validation error detected: Value '%s' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*", in.StackName)
-	}
-	release, err := s.acquire(c.Request, in.StackName)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	stack, err := s.load(ctx, c.Request, in.StackName)
-	if err != nil {
-		return nil, err
-	}
-	if stack != nil {
-		return nil, aws.Errorf("AlreadyExistsException", "Stack [%s] already exists", in.StackName)
-	}
-	stack = &Stack{Version: 1, Name: in.StackName, Account: c.Account, Region: c.Region, Created: c.Now}
-	stack.ID = aws.ARN{Service: "cloudformation", Region: c.Region, Account: c.Account, Resource: "stack/" + in.StackName + "/" + uuid()}.String()
-	return s.deploy(ctx, c, stack, in, "CREATE")
-}
-
-func (s *stacks) update(ctx context.Context, c *service.Context) (*aws.Output, error) {
-	in, err := decodeRequest(c.Request)
-	if err != nil {
-		return nil, err
-	}
-	name := nameOf(in.StackName)
-	release, err := s.acquire(c.Request, name)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	stack, err := s.load(ctx, c.Request, name)
-	if err != nil {
-		return nil, err
-	}
-	if stack == nil {
-		return nil, invalid("Stack [%s] does not exist", name)
-	}
-	return s.deploy(ctx, c, stack, in, "UPDATE")
-}
-
-// deploy checks the request, then carries it out whatever becomes of the client.
-func (s *stacks) deploy(ctx context.Context, c *service.Context, stack *Stack, in *request, verb string) (*aws.Output, error) {
-	t, err := Parse("template", []byte(in.TemplateBody))
-	if err != nil {
-		return nil, invalid("Template format error: %s", err)
-	}
-	if err := capabilities(t, in.Capabilities); err != nil {
-		return nil, err
-	}
-	given := map[string]string{}
-	for _, p := range in.Parameters {
-		if p.UsePreviousValue {
-			for _, old := range stack.Parameters {
-				if old.ParameterKey == p.ParameterKey {
-					p.ParameterValue = old.ParameterValue
-				}
-			}
-		}
-		given[p.ParameterKey] = p.ParameterValue
-	}
-	if stack.Parameters, err = parameters(t, given); err != nil {
-		return nil, invalid("%s", err)
-	}
-	stack.Description, stack.Tags, stack.Updated = t.Description, in.Tags, c.Now
-	stack.Status, stack.Reason = verb+"_IN_PROGRESS", ""
-
-	ctx = context.WithoutCancel(ctx)
-	d := s.deployment(c, stack, t)
-	if err := s.save(ctx, c.Request, stack, in.TemplateBody); err != nil {
-		return nil, err
-	}
-	stack.Status = verb + "_COMPLETE"
-	if err := d.Deploy(ctx); err != nil {
-		stack.Status, stack.Reason = verb+"_FAILED", err.Error()
-		s.env.Log.Warn("stack failed", "stack", stack.Name, "reason", err)
-	}
-	if err := s.save(ctx, c.Request, stack, ""); err != nil {
-		return nil, err
-	}
-	return service.Answer(map[string]string{"StackId": stack.ID}), nil
-}
-
-func (s *stacks) deployment(c *service.Context, stack *Stack, t *Template) *Deployment {
-	inProgress := stack.Status
-	return &Deployment{
-		Stack: stack, Template: t, Caller: s.env.Caller, Now: s.env.Now,
-		Request: aws.Request{Account: c.Account, Region: c.Region, Principal: c.Principal},
-		Save: func(ctx context.Context, st *Stack) error {
-			kept := *st
-			kept.Status = inProgress
-			return s.save(ctx, c.Request, &kept, "")
-		},
-	}
-}
-
-func (s *stacks) delete(ctx context.Context, c *service.Context) (*aws.Output, error) {
-	var in struct{ StackName string }
-	if err := service.Decode(c.Request, &in); err != nil {
-		return nil, err
-	}
-	name := nameOf(in.StackName)
-	release, err := s.acquire(c.Request, name)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	stack, err := s.load(ctx, c.Request, name)
-	if err != nil || stack == nil {
-		return service.Answer(nil), err // as AWS: no error for a stack that is not there
-	}
-	ctx = context.WithoutCancel(ctx)
-	stack.Status, stack.Reason = "DELETE_IN_PROGRESS", ""
-	if err := s.deployment(c, stack, nil).Delete(ctx); err != nil {
-		stack.Status, stack.Reason = "DELETE_FAILED", err.Error()
-		return service.Answer(nil), s.save(ctx, c.Request, stack, "")
-	}
-	p := s.PartitionOf(c.Account, c.Region, "")
-	err = s.env.Store.Update(ctx, p, func(tx store.Tx) error {
-		tx.Delete(stackKey(c.Account, c.Region, name))
-		tx.Delete(templateKey(c.Account, c.Region, name))
-		return nil
-	})
-	return service.Answer(nil), service.Wire(err)
-}
-
-// acquire keeps two deployments of one stack apart.
-func (s *stacks) acquire(r *aws.Request, name string) (release func(), err error) {
-	key := r.Account + "/" + r.Region + "/" + name
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.busy[key] {
-		return nil, invalid("Stack [%s] has an operation in progress and can not be changed.", name)
-	}
-	s.busy[key] = true
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.busy, key)
-	}, nil
-}
-
-func (s *stacks) load(ctx context.Context, r *aws.Request, name string) (stack *Stack, err error) {
-	p := s.PartitionOf(r.Account, r.Region, "")
-	err = s.env.Store.View(ctx, p, func(rd store.Reader) (err error) {
-		stack, err = read(rd, r.Account, r.Region, name)
-		return err
-	})
-	return stack, service.Wire(err)
-}
-
-// save writes the record, and the template if it is given.
-func (s *stacks) save(ctx context.Context, r *aws.Request, stack *Stack, template string) error {
-	b, err := json.Marshal(stack)
-	if err != nil {
-		return err
-	}
-	p := s.PartitionOf(r.Account, r.Region, "")
-	return service.Wire(s.env.Store.Update(ctx, p, func(tx store.Tx) error {
-		tx.Set(stackKey(r.Account, r.Region, stack.Name), b)
-		if template != "" {
-			tx.Set(templateKey(r.Account, r.Region, stack.Name), []byte(template))
-		}
-		return nil
-	}))
-}
-
-func stackKey(account, region, name string) store.Key {
-	return store.K(store.TableStack, account, region, "stack", name)
-}
-
-func templateKey(account, region, name string) store.Key {
-	return store.K(store.TableStack, account, region, "template", name)
-}
-
-func read(rd store.Reader, account, region, name string) (*Stack, error) {
-	b, err := rd.Get(stackKey(account, region, name))
-	if err != nil || b == nil {
-		return nil, err
-	}
-	return decodeStack(b)
-}
-
-func decodeStack(b []byte) (*Stack, error) {
-	var s Stack
-	if err := json.Unmarshal(b, &s); err != nil {
-		return nil, fmt.Errorf("%w: stack record: %w", store.ErrCorrupt, err)
-	}
-	if s.Version != 1 {
-		return nil, fmt.Errorf("%w (stack record version %d)", store.ErrFormat, s.Version)
-	}
-	return &s, nil
-}
-
-// nameOf is a stack's name given its name or id.
-func nameOf(s string) string {
-	if a, ok := aws.ParseARN(s); ok && a.Service == "cloudformation" {
-		if parts := strings.Split(a.Resource, "/"); len(parts) == 3 {
-			return parts[1]
-		}
-	}
-	return s
-}
-
-// capabilities demands what AWS demands of a template that makes roles.
-func capabilities(t *Template, given []string) error {
-	need := ""
-	for _, r := range t.Resources {
-		if r.Type != role {
-			continue
-		}
-		if need == "" {
-			need = "CAPABILITY_IAM"
-		}
-		if r.Properties.Get("RoleName") != nil {
-			need = "CAPABILITY_NAMED_IAM"
-		}
-	}
-	if need == "" || slices.Contains(given, need) || slices.Contains(given, "CAPABILITY_NAMED_IAM") {
-		return nil
-	}
-	return aws.Errorf("InsufficientCapabilitiesException", "Requires capabilities : [%s]", need)
-}
+// seconds is a time as the canonical form writes it.
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
 func uuid() string {
 	var b [16]byte
 	rand.Read(b[:]) //nolint:errcheck // never fails: it stops the process instead
+	return uuidText(b)
+}
+
+// uuidOf is an id that depends on a text only.
+func uuidOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return uuidText([16]byte(sum[:16]))
+}
+
+func uuidText(b [16]byte) string {
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	h := hex.EncodeToString(b[:])
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+func stackID(account, region, name, unique string) string {
+	return aws.ARN{Service: "cloudformation", Region: region, Account: account, Resource: "stack/" + name + "/" + unique}.String()
 }

@@ -29,7 +29,8 @@ func lowerTags(tags value.Value) value.Value {
 // tagMembers are the names of the members that carry tags and tag keys in a service's tagging operations.
 var tagMembers = map[string][2]string{
 	"dynamodb": {"Tags", "TagKeys"}, "sqs": {"Tags", "TagKeys"}, "iam": {"Tags", "TagKeys"},
-	"lambda": {"Tags", "TagKeys"}, "states": {"tags", "tagKeys"},
+	"lambda": {"Tags", "TagKeys"}, "states": {"tags", "tagKeys"}, "sns": {"Tags", "TagKeys"}, "logs": {"tags", "tagKeys"},
+	"monitoring": {"Tags", "TagKeys"}, "events": {"Tags", "TagKeys"}, "kms": {"Tags", "TagKeys"}, "apigateway": {"tags", "tagKeys"},
 }
 
 // retag makes the calls that bring a resource's tags to what the template says.
@@ -57,4 +58,13 @@ func retag(i, old *Instance, service, set, unset, idMember, id string, form func
 		calls = append(calls, c)
 	}
 	return calls
+}
+
+// keyTags is the form that KMS wants.
+func keyTags(tags value.Value) value.Value {
+	out := value.Array{}
+	for _, t := range items(tags) {
+		out = append(out, object("TagKey", member(t, "Key"), "TagValue", member(t, "Value")))
+	}
+	return out
 }

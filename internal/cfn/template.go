@@ -12,36 +12,36 @@ import (
 type Template struct {
 	File        string
 	Description string
+	Transforms  []string // names of the Transform section that are left: AWS::LanguageExtensions
 	Parameters  []Parameter
-	Resources   []*Resource // in the order in which they are to be made
+	Mappings    *Node       // Map of Maps of Maps, or nil
+	Conditions  []Field     // in the order of the text
+	Rules       []Field     // in the order of the text
+	Resources   []*Resource // each after what it refers to outside Fn::If, otherwise in the order of the text
 	Outputs     []Output
 	root        *Node
 }
 
-// Parameter is one of the template's parameters.
-type Parameter struct {
-	Name          string
-	Type          string      // String, Number, CommaDelimitedList
-	Default       value.Value // nil for none: a value must be given
-	AllowedValues []string
-	at            Field
-}
-
 // Resource is one resource of a template.
 type Resource struct {
-	ID           string // logical id
-	Type         *Type
-	Properties   *Node // Map or nil
-	DependsOn    []string
-	Retain       bool // DeletionPolicy: Retain
-	Line, Column int
+	ID             string // logical id
+	Type           *Type
+	TypeName       string // as the template has it: Custom::Thing
+	Properties     *Node  // Map or nil
+	DependsOn      []string
+	Condition      string // "" for none
+	DeletionPolicy string // Delete, Retain, RetainExceptOnCreate
+	ReplacePolicy  string // UpdateReplacePolicy: Delete, Retain
+	Line, Column   int
 }
 
 // Output is one of the template's outputs.
 type Output struct {
 	Name        string
 	Description string
+	Condition   string
 	Value       *Node
+	Export      *Node // name, nil for none
 }
 
 // Parse reads and checks a template. The error is of type Problems and holds everything that is wrong.
@@ -63,11 +63,11 @@ func ParseTree(file string, root *Node) (*Template, error) {
 	if len(p.problems) > 0 {
 		return nil, p.problems.sorted()
 	}
-	order, err := order(p.t)
+	ordered, err := order(file, p.t.Resources)
 	if err != nil {
 		return nil, err
 	}
-	p.t.Resources = order
+	p.t.Resources = ordered
 	return p.t, nil
 }
 
@@ -93,6 +93,15 @@ func (t *Template) parameter(name string) *Parameter {
 	return nil
 }
 
+func (t *Template) condition(name string) *Node {
+	for _, f := range t.Conditions {
+		if f.Name == name {
+			return f.Value
+		}
+	}
+	return nil
+}
+
 type parser struct {
 	t        *Template
 	problems Problems
@@ -102,12 +111,17 @@ func (p *parser) fail(line, column int, format string, args ...any) {
 	p.problems = append(p.problems, Problem{p.t.File, line, column, fmt.Sprintf(format, args...)})
 }
 
+func (p *parser) failAt(n *Node, format string, args ...any) {
+	p.fail(n.Line, n.Column, format, args...)
+}
+
 var (
-	sectionNames   = []string{"AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Resources", "Outputs"}
-	resourceNames  = []string{"Type", "Properties", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata"}
-	parameterNames = []string{"Type", "Default", "AllowedValues", "Description", "NoEcho", "ConstraintDescription"}
-	parameterTypes = []string{"String", "Number", "CommaDelimitedList"}
-	outputNames    = []string{"Description", "Value", "Export"}
+	sectionNames = []string{"AWSTemplateFormatVersion", "Description", "Metadata", "Transform", "Parameters", "Rules", "Mappings",
+		"Conditions", "Resources", "Outputs"}
+	resourceNames  = []string{"Type", "Properties", "DependsOn", "Condition", "DeletionPolicy", "UpdateReplacePolicy", "Metadata"}
+	outputNames    = []string{"Description", "Value", "Export", "Condition"}
+	languageNames  = []string{"AWS::LanguageExtensions"}
+	formatVersions = []string{"2010-09-09"}
 )
 
 // known reports each member of a map that is not among the supported ones.
@@ -130,112 +144,148 @@ func (p *parser) asMap(f Field, what string) bool {
 
 func (p *parser) sections(root *Node) {
 	if root.Kind != Map {
-		p.fail(root.Line, root.Column, "a template must be an object")
+		p.failAt(root, "a template must be an object")
 		return
 	}
 	p.known(root, "template section", sectionNames)
 	p.t.Description, _ = root.Get("Description").Text()
-	resources := false
+	if v := root.Get("AWSTemplateFormatVersion"); v != nil && (v.Kind != Scalar || !slices.Contains(formatVersions, textOf(v.Value))) {
+		p.failAt(v, "AWSTemplateFormatVersion must be %s", formatVersions[0])
+	}
+	p.transforms(root.Get("Transform"))
+	each := map[string]func(Field){
+		"Parameters": p.parameter, "Resources": p.resource, "Outputs": p.output, "Mappings": p.mapping, "Rules": p.rule,
+		"Conditions": func(f Field) { p.t.Conditions = append(p.t.Conditions, f) },
+	}
 	for _, f := range root.Fields {
-		var each func(Field)
-		switch f.Name {
-		case "Parameters":
-			each = p.parameter
-		case "Resources":
-			each, resources = p.resource, true
-		case "Outputs":
-			each = p.output
-		default:
+		member := each[f.Name]
+		if member == nil || !p.asMap(f, f.Name) {
 			continue
 		}
-		if !p.asMap(f, f.Name) {
-			continue
+		if f.Name == "Mappings" {
+			p.t.Mappings = f.Value
 		}
 		for _, m := range f.Value.Fields {
-			if p.asMap(m, strings.TrimSuffix(f.Name, "s")+" "+m.Name) {
-				each(m)
+			if f.Name == "Conditions" || p.asMap(m, strings.TrimSuffix(f.Name, "s")+" "+m.Name) {
+				member(m)
 			}
 		}
 	}
-	if !resources {
-		p.fail(root.Line, root.Column, "at least one resource is needed: the template has no Resources section")
+	if r := root.Get("Resources"); r == nil || r.Kind == Map && len(r.Fields) == 0 {
+		p.failAt(root, "At least one Resources member must be defined.")
 	}
 }
 
-func (p *parser) parameter(f Field) {
-	p.known(f.Value, "parameter attribute", parameterNames)
-	q := Parameter{Name: f.Name, at: f}
-	q.Type, _ = f.Value.Get("Type").Text()
-	if !slices.Contains(parameterTypes, q.Type) {
-		p.fail(f.Line, f.Column, "parameter %s: type %q is not supported; supported: %s", f.Name, q.Type, strings.Join(parameterTypes, ", "))
+// transforms keeps the language extensions; every other transform must have been expanded before.
+func (p *parser) transforms(n *Node) {
+	if n == nil {
+		return
 	}
-	if d := f.Value.Get("Default"); d != nil {
-		if d.Kind != Scalar || d.Value == nil {
-			p.fail(d.Line, d.Column, "parameter %s: Default must be a string or number", f.Name)
-		} else {
-			q.Default = d.Value
+	for _, name := range transformNames(n) {
+		if !slices.Contains(languageNames, name) {
+			p.failAt(n, "No transform named %s found.", name)
+			continue
+		}
+		p.t.Transforms = append(p.t.Transforms, name)
+	}
+}
+
+func (p *parser) mapping(f Field) {
+	for _, top := range f.Value.Fields {
+		if !p.asMap(top, "Mapping "+f.Name+"."+top.Name) {
+			continue
+		}
+		for _, v := range top.Value.Fields {
+			if v.Value.Kind != Scalar && v.Value.Kind != List {
+				p.fail(v.Line, v.Column, "Every Mappings attribute must be a String or a List: %s.%s.%s", f.Name, top.Name, v.Name)
+			}
 		}
 	}
-	if a := f.Value.Get("AllowedValues"); a != nil {
-		for _, v := range a.Items {
-			q.AllowedValues = append(q.AllowedValues, textOf(v.Value))
+}
+
+func (p *parser) rule(f Field) {
+	p.known(f.Value, "rule attribute", []string{"RuleCondition", "Assertions"})
+	a := f.Value.Get("Assertions")
+	if a == nil || a.Kind != List {
+		p.fail(f.Line, f.Column, "rule %s needs a list of Assertions", f.Name)
+		return
+	}
+	for _, item := range a.Items {
+		if item.Get("Assert") == nil {
+			p.failAt(item, "rule %s: an assertion needs Assert", f.Name)
 		}
 	}
-	p.t.Parameters = append(p.t.Parameters, q)
+	p.t.Rules = append(p.t.Rules, f)
 }
 
 func (p *parser) resource(f Field) {
 	n := f.Value
 	p.known(n, "resource attribute", resourceNames)
-	r := &Resource{ID: f.Name, Properties: n.Get("Properties"), Line: f.Line, Column: f.Column}
-	name, _ := n.Get("Type").Text()
-	if r.Type = typeNamed(name); r.Type == nil {
-		p.fail(f.Line, f.Column, "resource %s: type %q is not supported; supported: %s", f.Name, name, strings.Join(TypeNames(), ", "))
+	r := &Resource{ID: f.Name, Properties: n.Get("Properties"), Line: f.Line, Column: f.Column, DeletionPolicy: "Delete", ReplacePolicy: "Delete"}
+	if !alphanumeric(f.Name) {
+		p.fail(f.Line, f.Column, "Resource name %s is non alphanumeric.", f.Name)
 	}
-	switch d := n.Get("DependsOn"); {
-	case d == nil:
-	case d.Kind == List:
-		for _, i := range d.Items {
-			s, _ := i.Text()
-			r.DependsOn = append(r.DependsOn, s)
-		}
-	default:
-		s, _ := d.Text()
-		r.DependsOn = []string{s}
+	r.TypeName, _ = n.Get("Type").Text()
+	r.Condition, _ = n.Get("Condition").Text()
+	if r.Type = typeNamed(r.TypeName); r.Type == nil {
+		p.fail(f.Line, f.Column, "resource %s: type %q is not supported; supported: %s", f.Name, r.TypeName, strings.Join(TypeNames(), ", "))
 	}
-	for _, attr := range []string{"DeletionPolicy", "UpdateReplacePolicy"} {
-		a := n.Get(attr)
-		if a == nil {
-			continue
-		}
-		s, _ := a.Text()
-		if s != "Delete" && s != "Retain" {
-			p.fail(a.Line, a.Column, "resource %s: %s %q is not supported; supported: Delete, Retain", f.Name, attr, s)
-		}
-		r.Retain = r.Retain || attr == "DeletionPolicy" && s == "Retain"
-	}
+	p.dependsOn(r, n.Get("DependsOn"))
+	p.policy(r, n.Get("DeletionPolicy"), "DeletionPolicy", &r.DeletionPolicy, "Delete", "Retain", "RetainExceptOnCreate")
+	p.policy(r, n.Get("UpdateReplacePolicy"), "UpdateReplacePolicy", &r.ReplacePolicy, "Delete", "Retain")
 	if r.Type != nil {
 		p.properties(r)
 	}
 	p.t.Resources = append(p.t.Resources, r)
 }
 
-func (p *parser) properties(r *Resource) {
-	if r.Properties != nil && r.Properties.Kind != Map {
-		p.fail(r.Properties.Line, r.Properties.Column, "resource %s: Properties must be an object", r.ID)
+func (p *parser) dependsOn(r *Resource, d *Node) {
+	if d == nil {
 		return
 	}
-	if r.Properties != nil {
+	items := []*Node{d}
+	if d.Kind == List {
+		items = d.Items
+	}
+	for _, i := range items {
+		s, ok := i.Text()
+		if !ok {
+			p.failAt(i, "resource %s: DependsOn must be a string or a list of strings", r.ID)
+		}
+		r.DependsOn = append(r.DependsOn, s)
+	}
+}
+
+func (p *parser) policy(r *Resource, n *Node, attribute string, into *string, supported ...string) {
+	if n == nil {
+		return
+	}
+	s, _ := n.Text()
+	if !slices.Contains(supported, s) {
+		p.failAt(n, "resource %s: %s %q is not supported; supported: %s", r.ID, attribute, s, strings.Join(supported, ", "))
+	}
+	*into = s
+}
+
+func (p *parser) properties(r *Resource) {
+	if r.Properties != nil && r.Properties.Kind != Map {
+		p.failAt(r.Properties, "resource %s: Properties must be an object", r.ID)
+		return
+	}
+	if r.Properties != nil && !r.Type.Open {
 		for _, f := range r.Properties.Fields {
-			if r.Type.property(f.Name) == nil {
+			q := r.Type.property(f.Name)
+			if q == nil {
 				p.fail(f.Line, f.Column, "resource %s: property %q of %s is not supported; supported: %s",
-					r.ID, f.Name, r.Type.Name, strings.Join(r.Type.propertyNames(), ", "))
+					r.ID, f.Name, r.TypeName, strings.Join(r.Type.propertyNames(), ", "))
+				continue
 			}
+			p.nested(r, f.Name, f.Value, q)
 		}
 	}
 	for _, q := range r.Type.Properties {
 		if q.Required && r.Properties.Get(q.Name) == nil {
-			p.fail(r.Line, r.Column, "resource %s: property %s of %s is required", r.ID, q.Name, r.Type.Name)
+			p.fail(r.Line, r.Column, "resource %s: property %s of %s is required", r.ID, q.Name, r.TypeName)
 		}
 	}
 }
@@ -244,38 +294,24 @@ func (p *parser) output(f Field) {
 	p.known(f.Value, "output attribute", outputNames)
 	o := Output{Name: f.Name, Value: f.Value.Get("Value")}
 	o.Description, _ = f.Value.Get("Description").Text()
+	o.Condition, _ = f.Value.Get("Condition").Text()
+	if !alphanumeric(f.Name) {
+		p.fail(f.Line, f.Column, "Output name %s is non alphanumeric.", f.Name)
+	}
 	if o.Value == nil {
 		p.fail(f.Line, f.Column, "output %s has no Value", f.Name)
 		return
 	}
 	if e := f.Value.Get("Export"); e != nil {
-		p.fail(e.Line, e.Column, "output %s: Export is not supported", f.Name)
+		if o.Export = e.Get("Name"); o.Export == nil || len(e.Fields) != 1 {
+			p.failAt(e, "output %s: Export needs Name and nothing else", f.Name)
+		}
 	}
 	p.t.Outputs = append(p.t.Outputs, o)
 }
 
-// references checks every function in the template: known, well formed, and naming things that are there.
-func (p *parser) references() {
-	check := func(n *Node) {
-		err := walk(n, func(f *Node) error {
-			if msg := p.t.checkFunction(f); msg != "" {
-				p.fail(f.Line, f.Column, "%s", msg)
-			}
-			return nil
-		})
-		if err != nil {
-			panic(err)
-		}
-	}
-	for _, r := range p.t.Resources {
-		check(r.Properties)
-		for _, d := range r.DependsOn {
-			if p.t.Resource(d) == nil {
-				p.fail(r.Line, r.Column, "resource %s: DependsOn names %q, which is no resource of the template", r.ID, d)
-			}
-		}
-	}
-	for _, o := range p.t.Outputs {
-		check(o.Value)
-	}
+func alphanumeric(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9')
+	})
 }

@@ -127,42 +127,60 @@ func (c *client) stackResources(ctx context.Context, name string) ([]resourceInf
 	return out.StackResources, err
 }
 
-// deploy creates or updates a project's stack and says what there is now.
+// deploy creates or updates a project's stack, waits for the end and says what there is now.
 func (a *app) deploy(ctx context.Context, c *client, p *project, given map[string]string) (*stackInfo, error) {
 	before, err := c.describeStack(ctx, p.stack)
 	if err != nil {
 		return nil, err
 	}
-	operation := "CreateStack"
-	if before != nil {
-		operation = "UpdateStack"
+	if before != nil && slices.Contains([]string{"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS"}, before.StackStatus) {
+		if err := a.remove(ctx, c, before); err != nil { // nothing of it was ever complete
+			return nil, err
+		}
+		before = nil
 	}
-	in := map[string]any{"StackName": p.stack, "TemplateBody": string(p.text), "Capabilities": []string{"CAPABILITY_NAMED_IAM"}}
+	operation, id := "CreateStack", ""
+	if before != nil {
+		operation, id = "UpdateStack", before.StackID
+	}
+	seen, err := c.seenEvents(ctx, id)
+	if err != nil {
+		return nil, err
+	}
 	values := []cfn.ParameterValue{}
 	for k, v := range given {
 		values = append(values, cfn.ParameterValue{ParameterKey: k, ParameterValue: v})
 	}
-	in["Parameters"] = values
-	if err := c.call(ctx, "cloudformation", operation, in, nil); err != nil {
+	in := map[string]any{"StackName": p.stack, "TemplateBody": string(p.text), "Parameters": values,
+		"Capabilities": []string{"CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"}}
+	var out struct {
+		StackID string `json:"StackId"`
+	}
+	err = c.call(ctx, "cloudformation", operation, in, &out)
+	if is(err, "ValidationError") && strings.Contains(err.Error(), "No updates are to be performed.") {
+		out.StackID, err = id, nil
+	}
+	if err != nil {
 		return nil, err
 	}
-	info, err := c.describeStack(ctx, p.stack)
+	shown := &progress{app: a}
+	info, err := c.settle(ctx, out.StackID, seen, shown.show)
 	if err != nil {
 		return nil, err
 	}
 	if info == nil {
 		return nil, fmt.Errorf("stack %s is not there after it was deployed", p.stack)
 	}
-	resources, err := c.stackResources(ctx, p.stack)
+	resources, err := c.stackResources(ctx, out.StackID)
 	if err != nil {
 		return nil, err
 	}
-	return info, a.deployed(p, info, resources)
+	return info, a.deployed(p, info, resources, shown.failures)
 }
 
 // deployed writes what a deployment has led to.
-func (a *app) deployed(p *project, info *stackInfo, resources []resourceInfo) error {
-	failed := !strings.HasSuffix(info.StackStatus, "_COMPLETE")
+func (a *app) deployed(p *project, info *stackInfo, resources []resourceInfo, failures []stackEvent) error {
+	failed := !strings.HasSuffix(info.StackStatus, "_COMPLETE") || strings.Contains(info.StackStatus, "ROLLBACK")
 	if a.json {
 		if err := a.writeJSON(map[string]any{"stack": info, "resources": resources}); err != nil {
 			return err
@@ -176,17 +194,23 @@ func (a *app) deployed(p *project, info *stackInfo, resources []resourceInfo) er
 		}
 		return nil
 	}
-	id, _, _ := strings.Cut(info.StackStatusReason, ":")
-	place := p.file
-	if r := p.template.Resource(id); r != nil {
-		place = fmt.Sprintf("%s:%d:%d", p.file, r.Line, r.Column)
+	var lines []string
+	for _, f := range failures {
+		place := p.file
+		if r := p.template.Resource(f.LogicalResourceID); r != nil {
+			place = fmt.Sprintf("%s:%d:%d", p.file, r.Line, r.Column)
+		}
+		lines = append(lines, fmt.Sprintf("%s: %s: %s", place, f.LogicalResourceID, f.ResourceStatusReason))
 	}
-	return fmt.Errorf("%s: stack %s is in %s: %s", place, info.StackName, info.StackStatus, info.StackStatusReason)
+	if len(lines) == 0 {
+		lines = []string{p.file + ": " + info.StackStatusReason}
+	}
+	return fmt.Errorf("%s\nstack %s is in %s", strings.Join(lines, "\n"), info.StackName, info.StackStatus)
 }
 
 func (a *app) report(info *stackInfo, resources []resourceInfo) {
 	style := tree.Good
-	if strings.HasSuffix(info.StackStatus, "FAILED") {
+	if strings.HasSuffix(info.StackStatus, "FAILED") || strings.Contains(info.StackStatus, "ROLLBACK") {
 		style = tree.Bad
 	}
 	a.line(tree.Span{Text: info.StackName, Style: tree.Bold}, tree.Span{Text: "  " + info.StackStatus, Style: style})
@@ -262,19 +286,33 @@ func (a *app) destroy(ctx context.Context, c *client, name string) error {
 	if before == nil {
 		return fmt.Errorf("there is no stack %s", name)
 	}
-	if err := c.call(ctx, "cloudformation", "DeleteStack", map[string]string{"StackName": name}, nil); err != nil {
+	if err := a.remove(ctx, c, before); err != nil {
 		return err
-	}
-	after, err := c.describeStack(ctx, name)
-	if err != nil {
-		return err
-	}
-	if after != nil && after.StackStatus != "DELETE_COMPLETE" {
-		return fmt.Errorf("stack %s is in %s: %s", name, after.StackStatus, after.StackStatusReason)
 	}
 	if a.json {
 		return a.writeJSON(map[string]string{"deleted": before.StackID})
 	}
 	fmt.Fprintln(a.out, "deleted "+name)
 	return nil
+}
+
+// remove deletes a stack and waits for the end.
+func (a *app) remove(ctx context.Context, c *client, before *stackInfo) error {
+	seen, err := c.seenEvents(ctx, before.StackID)
+	if err != nil {
+		return err
+	}
+	if err := c.call(ctx, "cloudformation", "DeleteStack", map[string]string{"StackName": before.StackID}, nil); err != nil {
+		return err
+	}
+	shown := &progress{app: a}
+	after, err := c.settle(ctx, before.StackID, seen, shown.show)
+	if err != nil || after == nil || after.StackStatus == "DELETE_COMPLETE" {
+		return err
+	}
+	reasons := after.StackStatusReason
+	for _, f := range shown.failures {
+		reasons += "\n" + f.LogicalResourceID + ": " + f.ResourceStatusReason
+	}
+	return fmt.Errorf("stack %s is in %s: %s", before.StackName, after.StackStatus, reasons)
 }
