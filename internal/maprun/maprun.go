@@ -170,6 +170,7 @@ type Request struct {
 	ExecutionARN string
 	Attempt      machine.Attempt
 	Task         *machine.Task
+	At           time.Time // the same when the request is made again
 }
 
 // Begin makes a run and returns when it will run to its end, even over a crash. The same request again changes nothing.
@@ -185,7 +186,7 @@ func (m *Runs) Begin(ctx context.Context, r Request) error {
 	rec := &record{
 		ARN: r.Task.MapRun.ARN, ExecutionARN: r.ExecutionARN, Attempt: r.Attempt, State: r.Task.State, Definition: definition,
 		RoleARN: start.RoleARN, Spec: r.Task.MapRun.MapRun, Context: r.Task.MapRun.Context, Input: r.Task.Arguments.String(),
-		Start: m.env.Now().UnixMilli(),
+		Start: r.At.UnixMilli(),
 	}
 	rand.Read(rec.Secret[:])
 	of := store.Place(m.env.Store.Partitions(), r.ExecutionARN)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -227,10 +228,8 @@ func TestStopAborts(t *testing.T) {
 
 // over waits for a run's end.
 func (w *world) over(run string) {
-	for !strings.HasPrefix(w.counts(run), "SUCCEEDED") && !strings.HasPrefix(w.counts(run), "FAILED") && !strings.HasPrefix(w.counts(run), "ABORTED") {
-		if w.t.Context().Err() != nil {
-			return
-		}
+	for !w.isOver(run) && w.t.Context().Err() == nil {
+		runtime.Gosched()
 	}
 }
 

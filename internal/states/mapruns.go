@@ -27,7 +27,7 @@ func (d dispatcher) Run(ctx context.Context, r engine.Dispatch) engine.Outcome {
 		return d.Dispatcher.Run(ctx, r)
 	}
 	for delay := 10 * time.Millisecond; ; delay = min(2*delay, time.Second) {
-		err := d.s.maps.Begin(ctx, maprun.Request{ExecutionARN: r.ExecutionARN, Attempt: r.Attempt, Task: r.Task})
+		err := d.s.maps.Begin(ctx, maprun.Request{ExecutionARN: r.ExecutionARN, Attempt: r.Attempt, Task: r.Task, At: r.Started})
 		if err == nil || ctx.Err() != nil {
 			return engine.Outcome{Kind: engine.TaskSubmitted}
 		}
