@@ -135,6 +135,8 @@ type commit struct {
 	result   machine.Result
 	entries  []*outboxEntry
 	owed     []machine.Attempt // whose work is to be cancelled
+	told     []Write           // what goes with a start or an end
+	after    []func()          // of told, once it is durable
 }
 
 func (c *commit) ended() bool { return c.result.Status != machine.Running && c.result.Status != 0 }
@@ -148,6 +150,10 @@ func (e *Engine) run(ctx context.Context, c *commit) (err error) {
 		return e.drop(ctx, c)
 	}
 	if err = e.allocate(ctx, c); err != nil {
+		return err
+	}
+	if err = e.changes(ctx, c); err != nil {
+		e.abandon(c)
 		return err
 	}
 	if err = e.cfg.Store.Update(ctx, c.x.p.id, func(tx store.Tx) error { return c.write(tx, e.cfg.Retention) }); err != nil {
@@ -220,7 +226,7 @@ func (c *commit) write(tx store.Tx, retention time.Duration) error {
 		return err
 	}
 	c.writeIndex(tx, retention)
-	return nil
+	return c.writeTold(tx)
 }
 
 // answers reports whether the event answers the sending of its attempt, which the outbox then forgets. An answer by
@@ -288,6 +294,9 @@ func (c *commit) writeIndex(tx store.Tx, retention time.Duration) {
 // carryOut does, after the commit, what the step commands.
 func (e *Engine) carryOut(c *commit) {
 	x := c.x
+	for _, f := range c.after {
+		f()
+	}
 	if e.cfg.History != nil {
 		e.cfg.History(x.meta.Definition, x.arn, c.result.History)
 	}

@@ -103,6 +103,9 @@ type Config struct {
 	Ended func(machineARN string, status machine.Status, took time.Duration, stop time.Time)
 	// History is called after each commit with the events that it has added, for logs; nil for none. It must not block.
 	History func(definition, execution string, events []machine.HistoryEvent)
+	// Changed is asked before the commit of an execution's start or end what is to be written with it; nil for nothing. It
+	// must be quick and must not call the engine.
+	Changed func(c *Change) Write
 	// Result is what a finished execution answers to the .sync task that waits for it.
 	Result func(d *Description, parsed bool) Outcome
 }

@@ -32,6 +32,7 @@ import (
 	"github.com/newel-run/newel/internal/sns"
 	"github.com/newel-run/newel/internal/sqs"
 	"github.com/newel-run/newel/internal/states"
+	"github.com/newel-run/newel/internal/statuschange"
 	"github.com/newel-run/newel/internal/store"
 	"github.com/newel-run/newel/internal/store/memory"
 	"github.com/newel-run/newel/internal/store/pebble"
@@ -48,6 +49,7 @@ type Node struct {
 	sqs      *sqs.Service
 	sns      *sns.Service
 	events   *events.Service
+	status   *statuschange.Emitter
 	mail     *mail.Service
 	s3       *s3.Service
 	kms      *kms.Service
@@ -117,7 +119,7 @@ func (n *Node) start(ctx context.Context, set settings) error {
 	if err := n.lambda.Start(ctx); err != nil {
 		return err
 	}
-	if err := errors.Join(n.mail.Start(ctx), n.sns.Start(ctx), n.events.Start(ctx)); err != nil {
+	if err := errors.Join(n.mail.Start(ctx), n.sns.Start(ctx), n.events.Start(ctx), n.status.Start(ctx)); err != nil {
 		return err
 	}
 	if err := n.sqs.Resume(ctx); err != nil {
@@ -169,7 +171,8 @@ func (n *Node) compose(ctx context.Context, set settings) error {
 	n.cfn = cfn.New(env, map[string]cfn.Macro{sam.Name: func(file string, template *cfn.Node, parameters map[string]string) (*cfn.Node, error) {
 		return sam.Transform(template, sam.Input{File: file, Parameters: parameters})
 	}})
-	n.states = states.New(states.Config{Env: env, Dispatcher: tasks, Resource: tasks.Problem, Limits: set.machine})
+	n.status = statuschange.New(env, n.events.CouldMatch)
+	n.states = states.New(states.Config{Env: env, Dispatcher: tasks, Resource: tasks.Problem, Limits: set.machine, Changed: n.status.Changed})
 	n.sqs, n.sns, n.mail = sqs.New(env), sns.New(env), mail.New(env, mail.Config{SMTP: n.cfg.SMTP})
 	n.s3 = s3.New(env, s3.Config{Dir: n.cfg.objects(), Wanted: n.events.CouldMatch})
 	for _, s := range []operator{
@@ -233,6 +236,7 @@ func (n *Node) close() error {
 		n.states.Close()
 	}
 	if n.sns != nil {
+		n.status.Close()
 		n.events.Close()
 		n.sns.Close()
 		n.mail.Close()

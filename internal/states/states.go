@@ -45,6 +45,7 @@ type Config struct {
 	// Resource says why a Task's Resource cannot be run here; "" if it can (see asl.Options).
 	Resource func(i asl.Integration, resource string) string
 	Limits   machine.Limits
+	Changed  func(c *engine.Change) engine.Write // see engine.Config
 	Clock    engine.Clock
 }
 
@@ -57,7 +58,7 @@ func New(cfg Config) *Service {
 	s.maps = maprun.New(maprun.Config{Env: cfg.Env, PayloadBytes: cfg.Limits.PayloadBytes}, executions{s})
 	s.engine = engine.New(engine.Config{
 		Store: cfg.Env.Store, Definitions: s.revisions, Dispatcher: dispatcher{cfg.Dispatcher, s}, Clock: cfg.Clock,
-		Log: cfg.Env.Log, Limits: cfg.Limits, Result: nestedResult, Finished: s.maps.Finished,
+		Log: cfg.Env.Log, Limits: cfg.Limits, Result: nestedResult, Changed: cfg.Changed, Finished: s.maps.Finished,
 		History: func(definition, execution string, events []machine.HistoryEvent) {
 			s.logger.add(definition, execution, events)
 			s.meter.history(definition, execution, events)

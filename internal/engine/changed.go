@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/newel-run/newel/asl/value"
+	"github.com/newel-run/newel/internal/store"
+	"github.com/newel-run/newel/machine"
+)
+
+// Change is an execution that has just got a status: Running, or the one with which it ended.
+type Change struct {
+	ARN string
+	Meta
+	Status       machine.Status
+	At           time.Time
+	Input        *value.Doc
+	Output       *value.Doc // nil unless it has succeeded
+	Error, Cause *string
+}
+
+// Write adds to the transaction of a change, on the execution's partition. It may run more than once; the function that
+// the last run returned is called once the transaction is durable.
+type Write func(p store.Partition, tx store.Tx) (after func(), err error)
+
+// changes asks, before the commit, what is to be written with a start or an end. An execution may start and end in one
+// commit.
+func (e *Engine) changes(ctx context.Context, c *commit) (err error) {
+	if e.cfg.Changed == nil || !c.starting && !c.ended() {
+		return nil
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			f, ok := r.(loadFailed)
+			if !ok {
+				panic(r)
+			}
+			err = f.err
+		}
+	}()
+	stored := e.lookup(ctx, c.x)
+	pieces := func(k machine.Key) machine.Piece {
+		for _, ch := range c.result.Changes {
+			if ch.Key == k && ch.Piece != nil {
+				return ch.Piece
+			}
+		}
+		return stored(k)
+	}
+	root, ok := pieces(machine.Key{Kind: machine.KindRoot}).(*machine.Root)
+	if !ok {
+		return fmt.Errorf("%w: no root of %s", store.ErrCorrupt, c.x.arn)
+	}
+	change := Change{ARN: c.x.arn, Meta: *c.x.meta, Status: machine.Running, At: c.event.Now, Input: root.Input(pieces)}
+	if c.starting {
+		if w := e.cfg.Changed(&change); w != nil {
+			c.told = append(c.told, w)
+		}
+	}
+	if c.ended() {
+		change.Status, change.Output, change.Error, change.Cause = c.result.Status, root.Output(pieces), root.Error(), root.Cause()
+		if w := e.cfg.Changed(&change); w != nil {
+			c.told = append(c.told, w)
+		}
+	}
+	return nil
+}
+
+// writeTold writes what was asked for with the change.
+func (c *commit) writeTold(tx store.Tx) error {
+	c.after = c.after[:0]
+	for _, w := range c.told {
+		after, err := w(c.x.p.id, tx)
+		if err != nil {
+			return errors.Join(fmt.Errorf("engine: the change of %s", c.x.arn), err)
+		}
+		c.after = append(c.after, after)
+	}
+	return nil
+}
