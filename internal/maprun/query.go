@@ -186,8 +186,11 @@ type ListedChild struct {
 	Items       int64 // of a batch, 0 where there are none
 }
 
+const childrenAtOnce = 5000
+
 // Children lists a run's children, newest first: those of a status (0 for all), below an index (0 for the beginning); next
-// is the index to go on below, 0 at the end.
+// is the index to go on below, 0 at the end. A page may be shorter than max, or empty, and not the last: the children that
+// one call looks at are bounded.
 func (m *Runs) Children(ctx context.Context, arn string, status machine.Status, below uint64, max int) (list []ListedChild, next uint64, err error) {
 	n, s, err := m.read(ctx, arn)
 	if err != nil {
@@ -197,7 +200,7 @@ func (m *Runs) Children(ctx context.Context, arn string, status machine.Status, 
 		below = s.progress.Cursor
 	}
 	for index := below; index > 0; index-- {
-		if len(list) == max {
+		if len(list) == max || below-index == childrenAtOnce {
 			return list, index, nil
 		}
 		c, err := m.listed(ctx, n, s, index-1)

@@ -252,7 +252,10 @@ func (l *listing) next() ([]byte, error) {
 			if err != nil {
 				return err
 			}
-			docs, ok := value.Elements(bytes.Clone(b))
+			if len(b) > 0 && b[0] > recordVersion {
+				return store.ErrFormat
+			}
+			docs, ok := value.Elements(bytes.Clone(bytes.TrimPrefix(b, []byte{recordVersion})))
 			if !ok {
 				return fmt.Errorf("%w: page %d of map run %s", store.ErrCorrupt, l.page, l.d.uuid)
 			}
@@ -298,7 +301,7 @@ func (d *driver) list(ctx context.Context) (n int64, pages uint64, err error) {
 		if len(page.Contents) > 0 {
 			text := page.text()
 			err = d.m.env.Store.Update(ctx, d.part, func(tx store.Tx) error {
-				tx.Set(pageKey(d.uuid, pages), text)
+				tx.Set(pageKey(d.uuid, pages), append([]byte{recordVersion}, text...))
 				return nil
 			})
 			if err != nil {
