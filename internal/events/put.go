@@ -20,6 +20,7 @@ type event struct {
 	ingested time.Time
 	parsed   value.Value
 	trace    string
+	about    string // execution whose status it tells: a target gets those of one execution in their order
 }
 
 // value is the event as a value.
@@ -185,6 +186,9 @@ func (s *Service) putOn(ctx context.Context, c *service.Context, a address, entr
 		for _, i := range which {
 			e := &event{id: newUUID(), ingested: c.Now, trace: entries[i].TraceHeader}
 			e.text = envelope(a, &entries[i], e.id, entries[i].at(c.Now))
+			if entries[i].Source == "aws.states" && len(entries[i].Resources) > 0 {
+				e.about = entries[i].Resources[0]
+			}
 			ids = append(ids, e.id)
 			if err := s.match(c, tx, a, rules, e); err != nil {
 				return nil, err
@@ -264,6 +268,9 @@ func (s *Service) entryFor(a address, r *rule, t *target, e *event) outbox.Entry
 	d := &delivery{s: s, bus: a, rule: r, target: t, arn: arn, event: e, input: t.input(e, a.ruleARN(r.Name), r.Name)}
 	made := kindOf(arn).call(d)
 	out := outbox.Entry{Request: d.seal(made)}
+	if e.about != "" {
+		out.Chain = r.Name + "/" + t.Id + "/" + e.about
+	}
 	if p := t.RetryPolicy; p != nil {
 		if p.MaximumEventAgeInSeconds != nil {
 			out.MaxAge = time.Duration(*p.MaximumEventAgeInSeconds) * time.Second
