@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/newel-run/newel/internal/service"
 	"github.com/newel-run/newel/internal/store"
 )
 
@@ -136,6 +137,7 @@ type box struct {
 	address
 	queue
 	tally
+	env *service.Env
 	tx  store.Tx
 	now int64 // ms
 
@@ -147,8 +149,8 @@ type box struct {
 	groups    map[string]int // FIFO: groups with changes, and by how much their messages in flight
 }
 
-func open(tx store.Tx, a address, now int64) (*box, error) {
-	b := &box{address: a, tx: tx, now: now}
+func open(env *service.Env, tx store.Tx, a address, now int64) (*box, error) {
+	b := &box{address: a, env: env, tx: tx, now: now}
 	record, err := tx.Get(a.key(rowQueue))
 	if err != nil {
 		return nil, err

@@ -77,7 +77,7 @@ func (s *Service) peek(c *service.Context, rd store.Reader) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		text, err := decodeMessage(body)
+		text, err := decodeRow(c.Env, a, body)
 		if err != nil {
 			return nil, err
 		}

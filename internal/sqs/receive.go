@@ -120,7 +120,7 @@ func (b *box) take(in *receiveInput) (messages []receivedMessage, moved int, err
 		if err != nil {
 			return err
 		}
-		m, err := decodeMessage(body)
+		m, err := decodeRow(b.env, b.address, body)
 		if err != nil {
 			return err
 		}

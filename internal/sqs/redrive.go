@@ -217,7 +217,7 @@ func (s *Service) deliverSome(ctx context.Context, a address) (int, error) {
 }
 
 func (s *Service) departures(ctx context.Context, a address) (q queue, list []departure, err error) {
-	err = s.Env.Store.View(ctx, s.partition(a), func(rd store.Reader) error {
+	view := func(rd store.Reader) error {
 		list = nil
 		record, err := rd.Get(a.key(rowQueue))
 		if err != nil || record == nil {
@@ -239,7 +239,7 @@ func (s *Service) departures(ctx context.Context, a address) (q queue, list []de
 			if row, err = rd.Get(d.k.append(a.key(rowBody))); err != nil {
 				return err
 			}
-			if d.m, err = decodeMessage(row); err != nil {
+			if d.m, err = decodeRow(s.Env, a, row); err != nil {
 				return err
 			}
 			if list = append(list, d); len(list) == moveMax {
@@ -247,7 +247,8 @@ func (s *Service) departures(ctx context.Context, a address) (q queue, list []de
 			}
 		}
 		return nil
-	})
+	}
+	err = s.Env.WithKeys(ctx, func() error { return s.Env.Store.View(ctx, s.partition(a), view) })
 	return q, list, err
 }
 
@@ -256,7 +257,7 @@ func (s *Service) arrive(ctx context.Context, to address, from string, d *depart
 	c := &service.Context{Env: s.Env, Now: s.Env.Now(),
 		Request: &aws.Request{Service: "sqs", Operation: "SendMessage", Account: to.account, Region: to.region, Token: token}}
 	_, err := s.Update(ctx, c, s.partition(to), func(c *service.Context, tx store.Tx) (any, error) {
-		b, err := open(tx, to, c.Now.UnixMilli())
+		b, err := open(c.Env, tx, to, c.Now.UnixMilli())
 		if err != nil {
 			return nil, err
 		}
@@ -279,7 +280,7 @@ func (s *Service) forget(ctx context.Context, a address, list []departure) error
 	woken := 0
 	err := s.Env.Store.Update(ctx, s.partition(a), func(tx store.Tx) error {
 		woken = 0
-		b, err := open(tx, a, s.Env.Now().UnixMilli())
+		b, err := open(s.Env, tx, a, s.Env.Now().UnixMilli())
 		if e, ok := asError(err); ok && e.Code == "QueueDoesNotExist" {
 			return nil
 		}

@@ -116,7 +116,7 @@ func (b *box) send(c *service.Context, e *sendEntry) (*sent, error) {
 
 // put stores a message that was sent at a time (ms) under the queue's next number.
 func (b *box) put(at int64, m *message, st *state) error {
-	row, err := m.encode()
+	row, err := b.encodeRow(m)
 	if err != nil {
 		return err
 	}

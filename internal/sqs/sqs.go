@@ -59,6 +59,7 @@ func New(env *service.Env) *Service {
 		{Name: "ChangeMessageVisibility", Key: keyURL, Update: s.on(s.changeVisibility)},
 		{Name: "ChangeMessageVisibilityBatch", Key: keyURL, Update: s.on(s.changeVisibilityBatch)},
 	})
+	s.KeyFault = keyFault
 	return s
 }
 
@@ -88,7 +89,7 @@ func (s *Service) on(fn func(*service.Context, *box) (any, error)) func(*service
 		if err != nil {
 			return nil, err
 		}
-		b, err := open(tx, address{c.Account, c.Region, name}, c.Now.UnixMilli())
+		b, err := open(c.Env, tx, address{c.Account, c.Region, name}, c.Now.UnixMilli())
 		if err != nil {
 			return nil, err
 		}
