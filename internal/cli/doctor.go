@@ -36,7 +36,7 @@ func (a *app) doctorCommand() *cobra.Command {
 			ctx, cancel := context.WithTimeout(cmd.Context(), 30*time.Second)
 			defer cancel()
 			running, server := a.checkServer(ctx)
-			all := append(checkTools(ctx), server, checkData(s.Data, running))
+			all := append(checkTools(ctx), checkAWS(ctx), server, checkData(s.Data, running))
 			all = append(all, a.checkEnvironment()...)
 			return a.findings(all)
 		},
@@ -79,6 +79,19 @@ func checkTools(ctx context.Context) []finding {
 		probe(ctx, "node", "install Node.js to run functions of nodejs runtimes", "node", "--version"),
 		probe(ctx, "npm", "install npm: the AWS SDK for functions of nodejs runtimes comes through it", "npm", "--version"),
 	}
+}
+
+// checkAWS says whether the AWS CLI can be sent here by the environment alone.
+func checkAWS(ctx context.Context) finding {
+	version := awsVersion(ctx)
+	switch {
+	case version == "":
+		return finding{"aws", "note", "the AWS CLI is not installed", "install it to use aws commands with Newel; Newel does not need it"}
+	case strings.HasPrefix(version, "1."):
+		return finding{"aws", "note", "is version " + version + ": 'aws sqs' does not use AWS_ENDPOINT_URL in some regions, us-east-1 among them, and calls AWS itself",
+			`eval "$(newel env)" defines a function that adds --endpoint-url; or install version 2`}
+	}
+	return finding{"aws", "ok", "aws-cli " + version, ""}
 }
 
 func probe(ctx context.Context, what, remedy, program string, args ...string) finding {

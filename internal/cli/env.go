@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"os/exec"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -32,7 +35,7 @@ func (a *app) envCommand() *cobra.Command {
   eval "$(newel env)"                          sh, bash, zsh
   newel env --shell fish | source              fish
   newel env --shell powershell | Invoke-Expression`,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			settings := a.clientSettings()
 			if a.json {
 				doc := map[string]string{}
@@ -48,9 +51,41 @@ func (a *app) envCommand() *cobra.Command {
 			for _, s := range settings {
 				fmt.Fprintf(a.out, format, s.Name, strings.ReplaceAll(s.Value, "'", ""))
 			}
+			if version := awsVersion(cmd.Context()); strings.HasPrefix(version, "1.") {
+				fmt.Fprintf(a.out, awsFunctions[shell], version)
+			}
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&shell, "shell", "sh", "sh, fish or powershell")
 	return cmd
+}
+
+// awsVersion is the version of the AWS CLI in the PATH, "" where there is none that works.
+func awsVersion(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "aws", "--version").CombinedOutput() // early ones write to standard error
+	_, version, ok := strings.Cut(string(out), "aws-cli/")
+	if err != nil || !ok {
+		return ""
+	}
+	version, _, _ = strings.Cut(version, " ")
+	return strings.TrimSpace(version)
+}
+
+// awsFunctions put the endpoint into every call of version 1 of the AWS CLI, by shell.
+var awsFunctions = map[string]string{
+	"sh": `# The AWS CLI here is version %s. Version 1 does not use AWS_ENDPOINT_URL for 'aws sqs' in some regions, us-east-1 among
+# them: it would call AWS itself. An option always counts.
+aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }
+`,
+	"fish": `# The AWS CLI here is version %s. Version 1 does not use AWS_ENDPOINT_URL for 'aws sqs' in some regions, us-east-1 among
+# them: it would call AWS itself. An option always counts.
+function aws; command aws --endpoint-url $AWS_ENDPOINT_URL $argv; end
+`,
+	"powershell": `# The AWS CLI here is version %s. Version 1 does not use AWS_ENDPOINT_URL for 'aws sqs' in some regions, us-east-1 among
+# them: it would call AWS itself. An option always counts.
+function aws { & (Get-Command -CommandType Application aws)[0] --endpoint-url $env:AWS_ENDPOINT_URL @args }
+`,
 }

@@ -195,7 +195,7 @@ func (a *app) listCommand() *cobra.Command {
 	var status string
 	var limit int
 	cmd := &cobra.Command{
-		Use: "list [MACHINE]", Short: "List state machines, or a machine's executions", Args: cobra.MaximumNArgs(1),
+		Use: "list [MACHINE]", Short: "List state machines and activities, or a machine's executions", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.client()
 			if err != nil {
@@ -232,19 +232,33 @@ func (a *app) listCommand() *cobra.Command {
 	return cmd
 }
 
+// listMachines lists the state machines, then the activities.
 func (a *app) listMachines(cmd *cobra.Command, c *client) error {
 	ms, err := c.machines(cmd.Context())
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return a.writeJSON(ms)
+	raw, err := c.pages(cmd.Context(), "states", "ListActivities", map[string]any{"maxResults": 1000}, "activities")
+	if err != nil {
+		return err
 	}
-	rows := [][]string{}
+	all, rows := []any{}, [][]string{}
 	for _, m := range ms {
+		all = append(all, m)
 		rows = append(rows, []string{m.Name, m.Type, stamp(m.CreationDate), m.StateMachineArn})
 	}
-	a.table([]string{"STATE MACHINE", "TYPE", "CREATED", ""}, rows)
+	for _, b := range raw {
+		x := activity{Type: "ACTIVITY"}
+		if err := json.Unmarshal(b, &x); err != nil {
+			return err
+		}
+		all = append(all, x)
+		rows = append(rows, []string{x.Name, x.Type, stamp(x.CreationDate), x.ActivityArn})
+	}
+	if a.json {
+		return a.writeJSON(all)
+	}
+	a.table([]string{"NAME", "TYPE", "CREATED", ""}, rows)
 	return nil
 }
 

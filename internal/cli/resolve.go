@@ -17,6 +17,14 @@ type machine struct {
 	CreationDate    float64 `json:"creationDate"`
 }
 
+// activity is an activity in a list of state machines and activities.
+type activity struct {
+	ActivityArn  string  `json:"activityArn"`
+	Name         string  `json:"name"`
+	Type         string  `json:"type"`
+	CreationDate float64 `json:"creationDate"`
+}
+
 // execution is an execution in a list.
 type execution struct {
 	ExecutionArn    string  `json:"executionArn"`
