@@ -33,6 +33,7 @@ type Gateway struct {
 	auth   *authenticator
 	router *router
 	hooks  *http.ServeMux
+	hosts  []hostHook
 	drain  chan struct{}
 	closed atomic.Bool
 }
@@ -55,6 +56,16 @@ func New(cfg Config, caller aws.Caller) (*Gateway, error) {
 // Handle serves the paths of a pattern (as in http.ServeMux) by h instead of as AWS API. The guard's rules apply to them,
 // credentials do not: h sees to its own. Handle is called before Serve.
 func (g *Gateway) Handle(pattern string, h http.Handler) { g.hooks.Handle(pattern, h) }
+
+type hostHook struct {
+	serves func(authority string) bool
+	h      http.Handler
+}
+
+// HandleHost serves the requests to the hosts that serves admits by h, under the rules of Handle.
+func (g *Gateway) HandleHost(serves func(authority string) bool, h http.Handler) {
+	g.hosts = append(g.hosts, hostHook{serves, h})
+}
 
 // Serve answers connections of l until ctx ends; then it stops accepting, closes aws.Draining of the running requests,
 // waits for them at most Config.Drain and cuts off the rest. It returns nil after a drain, else what stopped it.
@@ -116,6 +127,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if _, pattern := g.hooks.Handler(r); pattern != "" {
 		g.hooks.ServeHTTP(w, r)
 		return
+	}
+	for _, hook := range g.hosts {
+		if hook.serves(r.Host) {
+			hook.h.ServeHTTP(w, r)
+			return
+		}
 	}
 	g.serveAPI(w, r, id)
 }

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/newel-run/newel/internal/apigateway"
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/aws/foreign"
 	"github.com/newel-run/newel/internal/cfn"
@@ -56,6 +57,7 @@ type Node struct {
 	metrics  *cloudwatch.Service
 	states   *states.Service
 	lambda   *lambda.Service
+	apis     *apigateway.Service
 	cfn      *cfn.Service
 	gateway  *gateway.Gateway
 	listener net.Listener
@@ -116,6 +118,9 @@ func (n *Node) start(ctx context.Context, set settings) error {
 	if err := errors.Join(n.kms.Start(ctx), n.metrics.Start(ctx)); err != nil {
 		return err
 	}
+	if err := n.apis.Start(ctx); err != nil {
+		return err
+	}
 	if err := n.lambda.Start(ctx); err != nil {
 		return err
 	}
@@ -144,6 +149,8 @@ func (n *Node) start(ctx context.Context, set settings) error {
 	n.gateway.Handle("GET "+sns.CertificatePattern, n.sns.Certificate())
 	n.gateway.Handle("GET "+sqs.PeekPath, n.gateway.Signed(n.sqs.Peek()))
 	n.gateway.Handle("GET "+lambda.CodePath, http.HandlerFunc(n.lambda.ServeCode))
+	n.gateway.Handle(apigateway.UserRequestPattern, n.apis)
+	n.gateway.HandleHost(apigateway.ServesHost, n.apis)
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	n.stop = stop
 	go func() { n.served <- n.gateway.Serve(serving, n.listener) }()
@@ -173,10 +180,11 @@ func (n *Node) compose(ctx context.Context, set settings) error {
 	}})
 	n.status = statuschange.New(env, n.events.CouldMatch)
 	n.states = states.New(states.Config{Env: env, Dispatcher: tasks, Resource: tasks.Problem, Limits: set.machine, Changed: n.status.Changed})
+	n.apis = apigateway.New(env)
 	n.sqs, n.sns, n.mail = sqs.New(env), sns.New(env), mail.New(env, mail.Config{SMTP: n.cfg.SMTP})
 	n.s3 = s3.New(env, s3.Config{Dir: n.cfg.objects(), Wanted: n.events.CouldMatch})
 	for _, s := range []operator{
-		n.states, n.lambda, n.sqs, n.sns, n.mail, n.events, n.s3, dynamodb.New(env), iam.New(env), n.kms, n.metrics, sts.New(env), logs.New(env), n.cfn,
+		n.states, n.lambda, n.sqs, n.apis, n.sns, n.mail, n.events, n.s3, dynamodb.New(env), iam.New(env), n.kms, n.metrics, sts.New(env), logs.New(env), n.cfn,
 	} {
 		n.router.add(s)
 	}
