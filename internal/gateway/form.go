@@ -32,9 +32,21 @@ type form struct {
 const formFieldBytesMax = 20 << 10
 
 // isUploadForm reports whether a request is S3's POST of an object: to a bucket, in a form with a file.
-func isUploadForm(r *http.Request) bool {
+func isUploadForm(r *http.Request, signed signature) bool {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return r.Method == http.MethodPost && err == nil && kind == "multipart/form-data" && r.Header.Get("X-Amz-Target") == ""
+	return r.Method == http.MethodPost && err == nil && kind == "multipart/form-data" && r.Header.Get("X-Amz-Target") == "" && signed == signature{} && formBucket(r) != ""
+}
+
+// formBucket is the bucket that a form is sent to, "" if the address is not that of one.
+func formBucket(r *http.Request) string {
+	path := strings.Trim(r.URL.Path, "/")
+	if bucket := virtualBucket(hostname(r.Host), "s3"); bucket != "" && path == "" {
+		return bucket
+	}
+	if strings.Contains(path, "/") {
+		return ""
+	}
+	return path
 }
 
 func (g *Gateway) serveForm(w http.ResponseWriter, r *http.Request, id string) {
@@ -60,13 +72,7 @@ func (g *Gateway) serveForm(w http.ResponseWriter, r *http.Request, id string) {
 
 // readForm makes a PutObject of a form.
 func (g *Gateway) readForm(r *http.Request, call *wire.Call) (*aws.Request, *form, error) {
-	bucket := virtualBucket(hostname(r.Host), "s3")
-	if bucket == "" {
-		bucket = strings.Trim(r.URL.Path, "/")
-	}
-	if bucket == "" || strings.Contains(bucket, "/") {
-		return nil, nil, &aws.Error{Code: "MethodNotAllowed", Status: http.StatusMethodNotAllowed, Message: "The specified method is not allowed against this resource."}
-	}
+	bucket := formBucket(r)
 	f, err := parseForm(r)
 	if err != nil {
 		return nil, nil, err

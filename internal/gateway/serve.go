@@ -23,7 +23,7 @@ func (g *Gateway) serveAPI(w http.ResponseWriter, r *http.Request, id string) {
 		g.serveStream(w, r, m, call, signed)
 		return
 	}
-	if isUploadForm(r) {
+	if isUploadForm(r, signed) {
 		g.serveForm(w, r, id)
 		return
 	}
