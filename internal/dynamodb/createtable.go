@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -418,7 +419,7 @@ func (t *txn) createTable(in *createTableInput) (any, error) {
 	for i := range in.GlobalSecondaryIndexes {
 		tb.addIndex(&in.GlobalSecondaryIndexes[i], false)
 	}
-	if err := t.save(tb); err != nil {
+	if err := errors.Join(t.protectable(tb), t.save(tb)); err != nil {
 		return nil, err
 	}
 	d, err := t.describe(tb, "CREATING")
@@ -451,7 +452,7 @@ func (t *table) addIndex(in *indexInput, local bool) *index {
 	return &t.Indexes[len(t.Indexes)-1]
 }
 
-// sse describes encryption as asked for. Newel records it; what is stored is not encrypted.
+// sse describes encryption as asked for.
 func (t *txn) sse(s *sseSpecification) *sseDescription {
 	if s == nil || s.Enabled == nil || !*s.Enabled {
 		return nil

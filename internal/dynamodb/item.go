@@ -84,7 +84,7 @@ func (t *txn) loadExpired(tb *table, key []byte) (*item, error) {
 	if err != nil || b == nil {
 		return nil, err
 	}
-	return decodeItem(b)
+	return t.decodeItem(tb, b)
 }
 
 // replace puts an item in the place of what is there: with m nil it deletes. It writes the rows of indexes and expiry
@@ -107,7 +107,11 @@ func (t *txn) replace(tb *table, key []byte, m *attr.Map, size int) error {
 		t.tx.Delete(at)
 		items = -1
 	} else {
-		t.tx.Set(at, encodeItem(m, size))
+		row, err := t.encodeItem(tb, m, size)
+		if err != nil {
+			return err
+		}
+		t.tx.Set(at, row)
 		if old == nil {
 			items = 1
 		}

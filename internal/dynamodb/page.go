@@ -82,7 +82,7 @@ func (t *txn) rowItem(r *reading, key, value []byte) (*item, error) {
 	if r.tb.TTL != "" {
 		return t.load(r.tb, key[len(r.base()):])
 	}
-	return decodeItem(value)
+	return t.decodeItem(r.tb, value)
 }
 
 func (r *reading) stop(p *page, last *item) error {

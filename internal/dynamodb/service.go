@@ -13,6 +13,7 @@ import (
 func New(env *service.Env) *service.Service {
 	d := &db{records: map[string]*table{}}
 	d.Service = service.New("dynamodb", env, d.operations())
+	d.KeyFault = keyFault
 	return d.Service
 }
 
@@ -75,7 +76,7 @@ func read[T any, R request[T]](d *db, name string, run func(*txn, R) (any, error
 			return nil, err
 		}
 		var out any
-		err = d.Env.Store.View(ctx, d.PartitionOf(c.Account, c.Region, ""), func(rd store.Reader) (err error) {
+		err = d.View(ctx, d.PartitionOf(c.Account, c.Region, ""), func(rd store.Reader) (err error) {
 			out, err = run(&txn{c, rd, nil, d}, in)
 			return err
 		})

@@ -137,6 +137,9 @@ func (t *txn) updateTable(in *updateTableInput) (any, error) {
 	}
 	if in.SSESpecification != nil {
 		tb.SSE = t.sse(in.SSESpecification)
+		if err := t.reseal(&tb); err != nil {
+			return nil, err
+		}
 	}
 	if in.TableClass != nil {
 		tb.Class = *in.TableClass
@@ -265,7 +268,7 @@ func (t *txn) createIndex(tb *table, in *updateTableInput, ix *indexInput) error
 func (t *txn) eachItem(tb *table, visit func(key []byte, m *attr.Map)) error {
 	base := itemsOf(tb.Number)
 	for key, b := range t.Scan(base, base.End(), false) {
-		it, err := decodeItem(b)
+		it, err := t.decodeItem(tb, b)
 		if err != nil {
 			return err
 		}

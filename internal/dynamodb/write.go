@@ -239,7 +239,7 @@ func (t *txn) collection(out *outcome) (*collectionSizes, error) {
 	prefix := itemsOf(out.tb.Number).Raw(hashPrefix(nil, key.Get(out.tb.Keys.Hash)))
 	total := 0
 	for _, b := range t.Scan(prefix, prefix.End(), false) {
-		it, err := decodeItem(b)
+		it, err := t.decodeItem(out.tb, b)
 		if err != nil {
 			return nil, err
 		}

@@ -21,7 +21,12 @@ const (
 	pageBytesMax  = 1 << 20
 )
 
-func (e *event) size() uint64 { return uint64(len(e.message) + eventOverhead) }
+func (e *event) size() uint64 {
+	if e.sealed != nil {
+		return uint64(e.length + eventOverhead)
+	}
+	return uint64(len(e.message) + eventOverhead)
+}
 
 type inputEvent struct {
 	Timestamp *int64  `json:"timestamp"`
@@ -136,9 +141,13 @@ func (l *logs) putEvents(c *service.Context, tx store.Tx) (any, error) {
 	for _, in := range in.LogEvents[lo:max(lo, hi)] {
 		at := cut{*in.Timestamp, count.nextSeq}
 		count.nextSeq++
-		e := event{now, name, *in.Message}
+		e := event{ingested: now, stream: name, message: *in.Message}
 		count.bytes += e.size()
-		tx.Set(at.append(a.key(rowEvent)), e.encode())
+		row, err := encodeEvent(c.Env, g.protection(a), &e)
+		if err != nil {
+			return nil, err
+		}
+		tx.Set(at.append(a.key(rowEvent)), row)
 		tx.Set(at.append(a.key(rowOrder).Str(name)), nil)
 		if s.First == 0 || at.timestamp < s.First {
 			s.First = at.timestamp
@@ -237,7 +246,7 @@ func (l *logs) getEvents(c *service.Context, rd store.Reader) (any, error) {
 			lo = at.append(order)
 		}
 	}
-	events, from, to, err := a.page(rd, order, lo, end, backward, limit)
+	events, from, to, err := a.page(c.Env, rd, order, lo, end, backward, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +264,7 @@ func parseToken(token string) (at cut, backward, ok bool) {
 }
 
 // page reads one page of a stream, oldest first, and the cuts before and after it.
-func (a address) page(rd store.Reader, order, lo, hi store.Key, backward bool, limit int) (events []outputEvent, from, to cut, err error) {
+func (a address) page(env *service.Env, rd store.Reader, order, lo, hi store.Key, backward bool, limit int) (events []outputEvent, from, to cut, err error) {
 	events = []outputEvent{}
 	size := 0
 	if string(lo) >= string(hi) {
@@ -276,6 +285,9 @@ func (a address) page(rd store.Reader, order, lo, hi store.Key, backward bool, l
 		}
 		if size += int(e.size()); len(events) == limit || len(events) > 0 && size > pageBytesMax {
 			break
+		}
+		if err := a.unlock(env, &e); err != nil {
+			return nil, from, to, err
 		}
 		if len(events) == 0 {
 			from, to = at, at.next()

@@ -52,12 +52,13 @@ func (f *filter) bounds(events store.Key, cutoff int64) (lo, hi store.Key, err e
 	return first.append(events), hi, nil
 }
 
+// wants reports whether an event is in the streams that are asked for; its message is looked at after that.
 func (f *filter) wants(e *event) bool {
-	return (len(f.streams) == 0 || f.streams[e.stream]) && strings.HasPrefix(e.stream, f.Prefix) && f.matches(e.message)
+	return (len(f.streams) == 0 || f.streams[e.stream]) && strings.HasPrefix(e.stream, f.Prefix)
 }
 
 // find reads one page of matching events, and the token of the next one if there is more.
-func (f *filter) find(rd store.Reader, events, lo, hi store.Key) (found []outputEvent, next string, err error) {
+func (f *filter) find(env *service.Env, a address, rd store.Reader, events, lo, hi store.Key) (found []outputEvent, next string, err error) {
 	found = []outputEvent{}
 	if string(lo) >= string(hi) {
 		return found, "", nil
@@ -70,6 +71,12 @@ func (f *filter) find(rd store.Reader, events, lo, hi store.Key) (found []output
 			return nil, "", errCorrupt
 		}
 		if !f.wants(&e) {
+			continue
+		}
+		if err := a.unlock(env, &e); err != nil {
+			return nil, "", err
+		}
+		if !f.matches(e.message) {
 			continue
 		}
 		if size += int(e.size()); len(found) == f.limit || len(found) > 0 && size > pageBytesMax {
@@ -104,7 +111,7 @@ func (l *logs) filterEvents(c *service.Context, rd store.Reader) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, next, err := f.find(rd, events, lo, hi)
+	found, next, err := f.find(c.Env, a, rd, events, lo, hi)
 	if err != nil {
 		return nil, err
 	}

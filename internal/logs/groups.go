@@ -46,8 +46,11 @@ func (l *logs) createGroup(c *service.Context, tx store.Tx) (any, error) {
 	if there != nil {
 		return nil, aws.Errorf("ResourceAlreadyExistsException", "The specified log group already exists")
 	}
-	return nil, set(tx, a.key(rowGroup), group{Version: recordVersion, Created: c.Now.UnixMilli(), KmsKeyID: in.KmsKeyID,
-		Class: in.LogGroupClass, Tags: in.Tags})
+	g := group{Version: recordVersion, Created: c.Now.UnixMilli(), KmsKeyID: in.KmsKeyID, Class: in.LogGroupClass, Tags: in.Tags}
+	if err := l.usable(c, g); err != nil {
+		return nil, err
+	}
+	return nil, set(tx, a.key(rowGroup), g)
 }
 
 func (l *logs) deleteGroup(c *service.Context, tx store.Tx) (any, error) {

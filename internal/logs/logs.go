@@ -8,6 +8,7 @@
 package logs
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -41,7 +42,10 @@ func New(env *service.Env) *service.Service {
 		{Name: "PutLogEvents", Key: groupKey, Update: l.putEvents},
 		{Name: "GetLogEvents", Key: groupKey, View: l.getEvents},
 		{Name: "FilterLogEvents", Key: groupKey, View: l.filterEvents},
+		{Name: "AssociateKmsKey", Key: groupKey, Update: l.associateKey},
+		{Name: "DisassociateKmsKey", Key: groupKey, Update: l.disassociateKey},
 	})
+	l.KeyFault = keyFault
 	return l.Service
 }
 
@@ -150,6 +154,8 @@ type event struct {
 	ingested int64 // ms
 	stream   string
 	message  string
+	sealed   []byte // the message, if it is encrypted (protect.go)
+	length   int    // of the sealed message
 }
 
 func (e *event) encode() []byte {
@@ -160,9 +166,10 @@ func (e *event) encode() []byte {
 }
 
 func decodeEvent(b []byte) (e event, err error) {
-	if len(b) == 0 || b[0] != recordVersion {
+	if len(b) == 0 || b[0] != recordVersion && b[0] != sealedVersion {
 		return e, errCorrupt
 	}
+	version := b[0]
 	ingested, n := binary.Uvarint(b[1:])
 	if n <= 0 {
 		return e, errCorrupt
@@ -173,7 +180,17 @@ func decodeEvent(b []byte) (e event, err error) {
 		return e, errCorrupt
 	}
 	b = b[n:]
-	return event{int64(ingested), string(b[:length]), string(b[length:])}, nil
+	e.ingested, e.stream, b = int64(ingested), string(b[:length]), b[length:]
+	if version == recordVersion {
+		e.message = string(b)
+		return e, nil
+	}
+	size, n := binary.Uvarint(b)
+	if n <= 0 {
+		return e, errCorrupt
+	}
+	e.length, e.sealed = int(size), bytes.Clone(b[n:])
+	return e, nil
 }
 
 // resource is how operations name a group: by name, by identifier (name or ARN) or by ARN.

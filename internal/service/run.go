@@ -66,9 +66,7 @@ func (s *Service) Call(ctx context.Context, r *aws.Request) (*aws.Output, error)
 	var err error
 	c.Partition = p
 	if op.View != nil {
-		err = s.fault(s.Env.WithKeys(ctx, func() error {
-			return s.Env.Store.View(ctx, p, func(rd store.Reader) (err error) { out, err = op.View(c, rd); return })
-		}))
+		err = s.View(ctx, p, func(rd store.Reader) (err error) { out, err = op.View(c, rd); return })
 	} else {
 		out, err = s.Update(ctx, c, p, op.Update)
 	}
@@ -76,6 +74,11 @@ func (s *Service) Call(ctx context.Context, r *aws.Request) (*aws.Output, error)
 		return nil, Wire(err)
 	}
 	return Answer(out), nil
+}
+
+// View reads a partition in one snapshot.
+func (s *Service) View(ctx context.Context, p store.Partition, fn func(store.Reader) error) error {
+	return s.fault(s.Env.WithKeys(ctx, func() error { return s.Env.Store.View(ctx, p, fn) }))
 }
 
 // Update runs one transaction of a request on a partition: once only for each Token.

@@ -140,4 +140,3 @@ func (s *Service) Peek() http.Handler {
 		_, _ = w.Write(append(b, '\n')) // the client is gone if this fails
 	})
 }
-
