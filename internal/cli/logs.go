@@ -83,6 +83,8 @@ func (a *app) followLogs(ctx context.Context, c *client, in map[string]any) erro
 		switch {
 		case err == nil:
 			answered = time.Now()
+		case ctx.Err() != nil:
+			return nil // interrupted: that is how following ends
 		case !lost(err) || time.Since(answered) > patience:
 			return err
 		}
@@ -114,7 +116,7 @@ func (a *app) followLogs(ctx context.Context, c *client, in map[string]any) erro
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil
 		case <-tick.C:
 		}
 	}
