@@ -73,6 +73,7 @@ var allowed = map[string]struct {
 	"internal/cfn/build":           {[]string{"asl/value", "internal/cfn"}, "template trees for transforms"},
 	"internal/sam":                 {[]string{"asl/value", "internal/cfn", "internal/cfn/build"}, "a transform of templates, pure"},
 	"internal/serverless":          {[]string{"asl/value", "internal/cfn", "internal/cfn/build"}, "serverless.yml to templates, pure"},
+	"internal/project":             {[]string{"asl", "asl/value", "internal/cfn", "internal/cfn/build", "internal/cfn/pack", "internal/sam", "internal/serverless"}, "what a folder deploys: files become a plan"},
 	"internal/cli/demo":            {[]string{"asl/jsonpath", "asl/value", "internal/aws", "internal/cfn"}, "a demo's plan: templates' notation, paths into answers"},
 	"internal/node":                {[]string{"..."}, "the composition root: the only package that knows all others"},
 	"internal/cli":                 {[]string{"..."}, "the command line: everything that it drives"},

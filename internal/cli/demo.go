@@ -17,9 +17,9 @@ import (
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/aws/wire"
 	"github.com/newel-run/newel/internal/cfn"
-	"github.com/newel-run/newel/internal/cfn/pack"
 	"github.com/newel-run/newel/internal/cli/demo"
 	"github.com/newel-run/newel/internal/cli/tree"
+	"github.com/newel-run/newel/internal/project"
 )
 
 const planName = "demo.yaml"
@@ -44,7 +44,7 @@ binary or a folder of ./examples: ` + strings.Join(exampleNames(), ", ") + ".",
 			if err != nil {
 				return err
 			}
-			p, err := loadProject(dir, "", stackNameOf(name, true), name, pack.Options{})
+			p, err := a.findProject(dir, project.Options{Stack: stackNameOf(name, true), Shown: name})
 			if err != nil {
 				return err
 			}
@@ -101,13 +101,13 @@ type demonstration struct {
 	verdicts []verdict
 }
 
-func (a *app) demo(ctx context.Context, plan *demo.Plan, p *project, keep, data, verbose bool) error {
+func (a *app) demo(ctx context.Context, plan *demo.Plan, p *deployable, keep, data, verbose bool) error {
 	began := time.Now()
 	n, c, err := a.private(ctx, verbose)
 	if err != nil {
 		return err
 	}
-	d := &demonstration{app: a, client: c, data: data, machines: map[string]string{}}
+	d := &demonstration{app: a, client: c.in(p.Region), data: data, machines: map[string]string{}}
 	err = d.perform(ctx, plan, p)
 	if err == nil {
 		err = d.summary(len(plan.Executions), len(plan.Checks), time.Since(began))
@@ -119,7 +119,7 @@ func (a *app) demo(ctx context.Context, plan *demo.Plan, p *project, keep, data,
 	return errors.Join(err, n.Close(context.WithoutCancel(ctx)))
 }
 
-func (d *demonstration) perform(ctx context.Context, plan *demo.Plan, p *project) error {
+func (d *demonstration) perform(ctx context.Context, plan *demo.Plan, p *deployable) error {
 	if !d.json {
 		d.line(tree.Span{Text: p.stack, Style: tree.Bold}, tree.Span{Text: "  " + tree.Clean(plan.About)})
 	}
@@ -143,7 +143,7 @@ func (d *demonstration) perform(ctx context.Context, plan *demo.Plan, p *project
 }
 
 // deploy deploys the project quietly and remembers its resources.
-func (d *demonstration) deploy(ctx context.Context, p *project) error {
+func (d *demonstration) deploy(ctx context.Context, p *deployable) error {
 	quiet := *d.app
 	quiet.out, quiet.json = discard{}, false
 	began := time.Now()

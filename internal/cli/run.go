@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/newel-run/newel/asl"
 	"github.com/newel-run/newel/internal/cfn/pack"
+	"github.com/newel-run/newel/internal/project"
 )
 
 func (a *app) runCommand() *cobra.Command {
@@ -90,14 +89,5 @@ func (a *app) definition(file string) ([]byte, error) {
 	return pack.Definition(file, text)
 }
 
-var notInNames = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
-
 // machineName makes a state machine's name of a file's.
-func machineName(file string) string {
-	base := filepath.Base(file)
-	for _, ext := range []string{".json", ".yaml", ".yml", ".asl"} {
-		base = strings.TrimSuffix(base, ext)
-	}
-	name := strings.Trim(notInNames.ReplaceAllString(base, "-"), "-")
-	return firstOf(name[:min(len(name), 80)], "machine")
-}
+func machineName(file string) string { return project.MachineName(filepath.ToSlash(file)) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -22,11 +23,13 @@ func (a *app) upCommand() *cobra.Command {
 	var parameters []string
 	cmd := &cobra.Command{
 		Use: "up PATH", Short: "Deploy a template or state machines", Args: cobra.ExactArgs(1),
-		Long: `Deploy PATH: a folder with a template (template.yaml, template.json) or with *.asl.json and *.asl.yaml files, or one such file.
+		Long: `Deploy PATH: a folder with a template of CloudFormation or SAM (template.yaml), with a serverless.yml, with another CloudFormation
+template and those that it nests, or with *.asl.json and *.asl.yaml files; or one such file. Local code, definitions and nested
+templates go to a bucket that is made for them. samconfig.toml gives the stack's name and parameters; a serverless.yml its region.
 It goes to the server that answers at the endpoint; where none answers, this command serves too, until it is interrupted.
 Deploying again updates what has changed.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := projectAt(args[0], s.Data)
+			p, err := a.projectAt(args[0], s.Data)
 			if err != nil {
 				return err
 			}
@@ -58,7 +61,7 @@ func parameterFlags(list []string) (map[string]string, error) {
 }
 
 // up deploys to the server at the endpoint, or to one of its own that it then keeps running.
-func (a *app) up(ctx context.Context, p *project, given map[string]string, s *serverFlags) error {
+func (a *app) up(ctx context.Context, p *deployable, given map[string]string, s *serverFlags) error {
 	there, err := a.health(ctx)
 	if err != nil {
 		return err
@@ -128,7 +131,12 @@ func (c *client) stackResources(ctx context.Context, name string) ([]resourceInf
 }
 
 // deploy creates or updates a project's stack, waits for the end and says what there is now.
-func (a *app) deploy(ctx context.Context, c *client, p *project, given map[string]string) (*stackInfo, error) {
+func (a *app) deploy(ctx context.Context, c *client, p *deployable, given map[string]string) (*stackInfo, error) {
+	c = c.in(p.Region)
+	in, err := c.prepare(ctx, p)
+	if err != nil {
+		return nil, err
+	}
 	before, err := c.describeStack(ctx, p.stack)
 	if err != nil {
 		return nil, err
@@ -147,12 +155,16 @@ func (a *app) deploy(ctx context.Context, c *client, p *project, given map[strin
 	if err != nil {
 		return nil, err
 	}
-	values := []cfn.ParameterValue{}
-	for k, v := range given {
-		values = append(values, cfn.ParameterValue{ParameterKey: k, ParameterValue: v})
+	all := maps.Clone(p.Parameters)
+	if all == nil {
+		all = map[string]string{}
 	}
-	in := map[string]any{"StackName": p.stack, "TemplateBody": string(p.text), "Parameters": values,
-		"Capabilities": []string{"CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"}}
+	maps.Copy(all, given)
+	values := []cfn.ParameterValue{}
+	for _, k := range slices.Sorted(maps.Keys(all)) {
+		values = append(values, cfn.ParameterValue{ParameterKey: k, ParameterValue: all[k]})
+	}
+	in["StackName"], in["Parameters"], in["Capabilities"] = p.stack, values, []string{"CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"}
 	var out struct {
 		StackID string `json:"StackId"`
 	}
@@ -179,7 +191,7 @@ func (a *app) deploy(ctx context.Context, c *client, p *project, given map[strin
 }
 
 // deployed writes what a deployment has led to.
-func (a *app) deployed(p *project, info *stackInfo, resources []resourceInfo, failures []stackEvent) error {
+func (a *app) deployed(p *deployable, info *stackInfo, resources []resourceInfo, failures []stackEvent) error {
 	failed := !strings.HasSuffix(info.StackStatus, "_COMPLETE") || strings.Contains(info.StackStatus, "ROLLBACK")
 	if a.json {
 		if err := a.writeJSON(map[string]any{"stack": info, "resources": resources}); err != nil {
@@ -190,14 +202,15 @@ func (a *app) deployed(p *project, info *stackInfo, resources []resourceInfo, fa
 	}
 	if !failed {
 		if !a.json {
-			a.nextCommand(resources)
+			a.nextCommand(resources, p.Region)
 		}
 		return nil
 	}
 	var lines []string
 	for _, f := range failures {
 		place := p.file
-		if r := p.template.Resource(f.LogicalResourceID); r != nil {
+		if p.template == nil {
+		} else if r := p.template.Resource(f.LogicalResourceID); r != nil {
 			place = fmt.Sprintf("%s:%d:%d", p.file, r.Line, r.Column)
 		}
 		lines = append(lines, fmt.Sprintf("%s: %s: %s", place, f.LogicalResourceID, f.ResourceStatusReason))
@@ -238,7 +251,7 @@ func (a *app) report(info *stackInfo, resources []resourceInfo) {
 }
 
 // nextCommand says what people do next, on a terminal.
-func (a *app) nextCommand(resources []resourceInfo) {
+func (a *app) nextCommand(resources []resourceInfo, region string) {
 	if _, _, ok := a.terminal(); !ok {
 		return
 	}
@@ -250,6 +263,9 @@ func (a *app) nextCommand(resources []resourceInfo) {
 	endpoint := ""
 	if a.endpoint != defaultEndpoint && a.getenv("AWS_ENDPOINT_URL") != a.endpoint {
 		endpoint = " --endpoint " + a.endpoint
+	}
+	if region != "" && region != a.region {
+		endpoint += " --region " + region
 	}
 	fmt.Fprintf(a.out, "\nnext: newel start %s --input '{}' --follow%s\n", arn[strings.LastIndexByte(arn, ':')+1:], endpoint)
 }
@@ -265,17 +281,27 @@ func (a *app) destroyCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				region := ""
 				name = stackNameOf(abs, info.IsDir())
+				if p, err := a.projectAt(args[0], ""); err == nil { // else what is there now cannot be deployed, only deleted
+					name, region = p.stack, p.Region
+				}
+				return a.destroyIn(cmd.Context(), region, firstOf(stack, name))
 			}
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			return a.destroy(cmd.Context(), c, firstOf(stack, name))
+			return a.destroyIn(cmd.Context(), "", firstOf(stack, name))
 		},
 	}
 	cmd.Flags().StringVar(&stack, "stack", "", "name of the stack (default: made of the path)")
 	return cmd
+}
+
+// destroyIn deletes a stack of a region, or of the one that the command works with.
+func (a *app) destroyIn(ctx context.Context, region, name string) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	return a.destroy(ctx, c.in(region), name)
 }
 
 func (a *app) destroy(ctx context.Context, c *client, name string) error {

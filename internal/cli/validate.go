@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/newel-run/newel/asl"
+	"github.com/newel-run/newel/internal/project"
 )
 
 func (a *app) validateCommand() *cobra.Command {
@@ -46,10 +47,4 @@ func (a *app) validateCommand() *cobra.Command {
 	}
 }
 
-func diagnosticLine(file string, d asl.Diagnostic) string {
-	at := ""
-	if d.Location != "" {
-		at = " at " + d.Location
-	}
-	return fmt.Sprintf("%s:%d:%d: %s %s %s%s", file, max(d.Line, 1), max(d.Column, 1), d.Severity, d.Code, d.Message, at)
-}
+func diagnosticLine(file string, d asl.Diagnostic) string { return project.DiagnosticLine(file, d) }

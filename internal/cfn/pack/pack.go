@@ -29,6 +29,8 @@ import (
 type Options struct {
 	// Exclude are slash-separated paths below the template's folder that are left out (the data directory).
 	Exclude []string
+	// Keep says which files, by the same paths, a package contains; nil for all.
+	Keep func(path string) bool
 }
 
 // maxBytes bounds a package's uncompressed size, as AWS does.
@@ -190,7 +192,7 @@ func list(dir fs.FS, root string, o Options) ([]string, error) {
 				return fs.SkipDir
 			}
 			return nil
-		case d.IsDir():
+		case d.IsDir() || o.Keep != nil && !o.Keep(p):
 			return nil
 		}
 		files = append(files, p)
