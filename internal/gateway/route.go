@@ -132,6 +132,9 @@ func (rt *router) routeQuery(action, version, signed, host string) (*wire.Call, 
 			}
 		}
 	}
+	if len(candidates) == 0 && version == "" {
+		candidates = rt.offering(action)
+	}
 	for _, exact := range []bool{true, false} {
 		for _, info := range candidates {
 			if exact && version != "" && info.APIVersion != version {
@@ -155,6 +158,19 @@ func (rt *router) routeQuery(action, version, signed, host string) (*wire.Call, 
 		e.Message = "Could not find operation " + action + " of " + c.Service.ID + " for version " + orNone(version) + "."
 	}
 	return c, e
+}
+
+// offering finds the service of a link that names an action only, such as the one to unsubscribe in a notification of SNS.
+func (rt *router) offering(action string) []aws.Info {
+	for _, info := range aws.Services() {
+		if !slices.Contains(rt.served, info.Key) {
+			continue
+		}
+		if s := aws.MustModel(info.Key); s.Operations[action] != nil && slices.Contains(s.Protocols, "query") {
+			return []aws.Info{info}
+		}
+	}
+	return nil
 }
 
 func orNone(s string) string {

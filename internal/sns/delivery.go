@@ -11,7 +11,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -181,12 +180,7 @@ func textMessage(c *service.Context, number, source string, m *message) (outbox.
 }
 
 func (s *Service) unsubscribeURL(a address, sub *subscription) string {
-	return s.link("Unsubscribe", url.Values{"SubscriptionArn": {sub.arn(a)}})
-}
-
-// link is an operation as a URL to visit.
-func (s *Service) link(operation string, parameters url.Values) string {
-	return s.base() + "/?Action=" + operation + "&Version=2010-03-31&" + parameters.Encode()
+	return s.base() + "/?Action=Unsubscribe&SubscriptionArn=" + sub.arn(a)
 }
 
 func (s *Service) base() string { return strings.TrimSuffix(s.Env.BaseURL(), "/") }
@@ -194,7 +188,7 @@ func (s *Service) base() string { return strings.TrimSuffix(s.Env.BaseURL(), "/"
 // askConfirmation has an HTTP endpoint asked whether it wants to be subscribed.
 func (s *Service) askConfirmation(c *service.Context, tx store.Tx, a address, sub *subscription) error {
 	id, at := newUUID(), c.Now.UTC().Format(stamp)
-	link := s.link("ConfirmSubscription", url.Values{"TopicArn": {a.arn()}, "Token": {sub.Token}})
+	link := s.base() + "/?Action=ConfirmSubscription&TopicArn=" + a.arn() + "&Token=" + sub.Token
 	text := "You have chosen to subscribe to the topic " + a.arn() + ".\nTo confirm the subscription, visit the SubscribeURL included in this message."
 	signature, certificate, err := s.signer.sign("1", "Message", text, "MessageId", id, "SubscribeURL", link, "Timestamp", at, "Token", sub.Token, "TopicArn", a.arn(), "Type", "SubscriptionConfirmation")
 	if err != nil {
