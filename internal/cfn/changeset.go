@@ -18,7 +18,7 @@ type ChangeSet struct {
 	ID, Name, StackID   string
 	Type                string // CREATE, UPDATE
 	Status, Reason      string // CREATE_COMPLETE, FAILED
-	Execution           string // AVAILABLE, UNAVAILABLE, EXECUTE_IN_PROGRESS, EXECUTE_COMPLETE, OBSOLETE
+	Execution           string // AVAILABLE, UNAVAILABLE, EXECUTE_COMPLETE
 	About               string `json:",omitempty"`
 	Created             time.Time
 	Token               string `json:",omitempty"`
@@ -27,6 +27,9 @@ type ChangeSet struct {
 	Original, Processed string
 	Changes             []change
 }
+
+// executed change sets are kept for who asks by their id; their names are free.
+const executed = "EXECUTE_COMPLETE"
 
 func changeSetKey(st *Stack, id string) store.Key {
 	return changeKey(st.Account, st.Region, st.ID).Str(id)
@@ -147,7 +150,7 @@ func changeSets(rd store.Reader, st *Stack) ([]*ChangeSet, error) {
 func findChangeSet(rd store.Reader, st *Stack, nameOrID string) (*ChangeSet, error) {
 	list, err := changeSets(rd, st)
 	for _, set := range list {
-		if set.ID == nameOrID || set.Name == nameOrID {
+		if set.ID == nameOrID || set.Name == nameOrID && set.Execution != executed {
 			return set, err
 		}
 	}
@@ -223,14 +226,12 @@ func (s *Service) executeChangeSet(ctx context.Context, c *service.Context) (*aw
 		if err != nil {
 			return nil, err
 		}
-		for _, o := range list { // those that are left no longer fit the stack
-			o.Execution = "OBSOLETE"
-			if o.ID == set.ID {
-				o.Execution = "EXECUTE_COMPLETE"
-			}
-			if err := putChangeSet(tx, st, o); err != nil {
-				return nil, err
-			}
+		for _, o := range list { // the others no longer fit the stack
+			tx.Delete(changeSetKey(st, o.ID))
+		}
+		set.Execution = executed
+		if err := putChangeSet(tx, st, set); err != nil {
+			return nil, err
 		}
 		p := &prepared{Settings: set.Settings, Original: set.Original, Current: set.Processed}
 		_, err = s.launch(c, tx, st, p, to)
@@ -273,7 +274,9 @@ func listChangeSets(c *service.Context, rd store.Reader) (any, error) {
 	list, err := changeSets(rd, st)
 	out := []map[string]any{}
 	for _, set := range list {
-		out = append(out, changeSetSummary(st, set))
+		if set.Execution != executed {
+			out = append(out, changeSetSummary(st, set))
+		}
 	}
 	return map[string]any{"Summaries": out}, err
 }

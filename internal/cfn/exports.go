@@ -60,16 +60,22 @@ func inUse(rd store.Reader, s *Stack, name, verb string) string {
 	return fmt.Sprintf("Cannot %s export %s as it is in use by %s", verb, name, strings.Join(users, ", "))
 }
 
-// share makes a stack's exports and imports what is given. An export that is another stack's, or that changes while it is
+// shared is what a stack shares with others: outputs of which some are exported, and names of exports that it imports.
+type shared struct {
+	outputs []OutputValue
+	imports []string
+}
+
+// share brings a stack's exports and imports from what they were to what they are. An export that is another stack's, or that changes while it is
 // imported, is an error that changes nothing.
-func share(tx store.Tx, s *Stack, outputs []OutputValue, imports []string) error {
+func share(tx store.Tx, s *Stack, was, is shared) error {
 	now := map[string]string{}
-	for _, o := range outputs {
+	for _, o := range is.outputs {
 		if o.ExportName != "" {
 			now[o.ExportName] = o.OutputValue
 		}
 	}
-	for _, o := range s.Outputs {
+	for _, o := range was.outputs {
 		v, kept := now[o.ExportName]
 		if o.ExportName == "" || kept && v == o.OutputValue {
 			continue
@@ -91,7 +97,7 @@ func share(tx store.Tx, s *Stack, outputs []OutputValue, imports []string) error
 			return fmt.Errorf("Export with name %s is already exported by stack %s", name, stackNameOf(e.StackID))
 		}
 	}
-	for _, o := range s.Outputs {
+	for _, o := range was.outputs {
 		if _, kept := now[o.ExportName]; o.ExportName != "" && !kept {
 			tx.Delete(exportKey(s.Account, s.Region, o.ExportName))
 		}
@@ -103,12 +109,12 @@ func share(tx store.Tx, s *Stack, outputs []OutputValue, imports []string) error
 		}
 		tx.Set(exportKey(s.Account, s.Region, name), b)
 	}
-	for _, name := range s.Imports {
-		if !slices.Contains(imports, name) {
+	for _, name := range was.imports {
+		if !slices.Contains(is.imports, name) {
 			tx.Delete(importKey(s.Account, s.Region, name).Str(s.ID))
 		}
 	}
-	for _, name := range imports {
+	for _, name := range is.imports {
 		tx.Set(importKey(s.Account, s.Region, name).Str(s.ID), nil)
 	}
 	return nil

@@ -194,7 +194,7 @@ func (nested) delete(ctx context.Context, r *run, rec *Record, _ *Instance) erro
 			return err
 		}
 		if !done {
-			if err := ctx.Err(); err != nil {
+			if _, err := r.s.await(ctx, r.stack.Account, r.stack.Region, id); err != nil {
 				return err
 			}
 			continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/service"
@@ -222,6 +223,11 @@ func (s *Service) deleteStack(ctx context.Context, c *service.Context) (*aws.Out
 		if done || err != nil {
 			return service.Answer(nil), err
 		}
+		select {
+		case <-time.After(time.Millisecond): // an operation has just ended or is just being begun
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 }
 
@@ -259,18 +265,30 @@ func (s *Service) breakOff(ctx context.Context, st *Stack, why string) (done boo
 	if r == nil {
 		return false, nil
 	}
-	err = r.change(ctx, func(st *Stack, _ func(Event)) {
-		if done = st.busy(); done {
-			st.Cancel = why
-		}
-	})
 	r.mu.Lock()
-	if done && r.cancel != nil {
-		r.cancel()
-	}
+	known := r.stack != nil && r.stack.busy() // a run that is through must not write any more
+	cancel := r.cancel
 	r.mu.Unlock()
+	if !known {
+		return false, nil
+	}
+	refuse := func(st *Stack, _ store.Tx) error {
+		if done = st.busy(); !done {
+			return errAtRest
+		}
+		return nil
+	}
+	err = r.transact(ctx, refuse, func(st *Stack, _ func(Event)) { st.Cancel = why })
+	if errors.Is(err, errAtRest) {
+		return false, nil
+	}
+	if done && cancel != nil {
+		cancel()
+	}
 	return done, err
 }
+
+var errAtRest = errors.New("cfn: the stack is at rest")
 
 func (s *Service) cancelUpdate(ctx context.Context, c *service.Context) (*aws.Output, error) {
 	var in struct{ StackName string }

@@ -18,11 +18,13 @@ import (
 // run is the work on one stack: one at a time for each stack. Its stack is the record in memory while it works; every
 // change is stored before anything follows from it.
 type run struct {
-	s    *Service
-	done chan struct{}
+	s     *Service
+	done  chan struct{}
+	again bool  // there may be more to do; held by Service.mu
+	err   error // why the work stands still; set before done is closed
 
 	mu     sync.Mutex
-	stack  *Stack
+	stack  *Stack             // nil until it is read
 	cancel context.CancelFunc // of the operation that is under way, not of calls that are out
 }
 

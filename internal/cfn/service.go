@@ -123,27 +123,58 @@ func (s *Service) Close() {
 	s.work.Wait()
 }
 
-// begin works on a stack whose operation is stored; it does nothing if that work is going on.
+// begin works on a stack whose operation is stored. The record is read by the run itself, once it is the only one of its
+// stack: what the caller knows may be old. A run that is there already looks again when it is through.
 func (s *Service) begin(st *Stack) *run {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r := s.runs[st.ID]; r != nil {
+		r.again = true
 		return r
 	}
-	r := &run{s: s, stack: st, done: make(chan struct{})}
+	r := &run{s: s, again: true, done: make(chan struct{})}
 	if s.closed {
 		close(r.done)
 		return r
 	}
 	s.runs[st.ID] = r
+	account, region, id := st.Account, st.Region, st.ID
 	s.work.Go(func() {
-		r.work(s.ctx)
-		s.mu.Lock()
-		delete(s.runs, st.ID)
-		s.mu.Unlock()
-		close(r.done)
+		defer close(r.done)
+		for s.more(r, id) {
+			st, err := s.load(s.ctx, account, region, id)
+			if err == nil && st != nil && st.busy() {
+				r.mu.Lock()
+				r.stack = st
+				r.mu.Unlock()
+				err = r.work(s.ctx)
+			}
+			if err != nil {
+				r.err = err
+				s.forget(id)
+				return
+			}
+		}
 	})
 	return r
+}
+
+// more reports whether a run was asked to look at its stack; if not, it is over.
+func (s *Service) more(r *run, id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !r.again {
+		delete(s.runs, id)
+		return false
+	}
+	r.again = false
+	return true
+}
+
+func (s *Service) forget(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.runs, id)
 }
 
 func (s *Service) running(id string) *run {
@@ -159,13 +190,17 @@ func (s *Service) await(ctx context.Context, account, region, id string) (*Stack
 		if err != nil || st == nil || !st.busy() {
 			return st, err
 		}
+		r := s.begin(st)
 		select {
-		case <-s.begin(st).done:
+		case <-r.done:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 		if s.ctx.Err() != nil {
 			return nil, errStopped
+		}
+		if r.err != nil {
+			return nil, r.err
 		}
 	}
 }

@@ -20,7 +20,7 @@ const (
 
 // work carries a stack's operation to its end: each step is decided by the stored status, so a server that was killed
 // goes on where it was.
-func (r *run) work(ctx context.Context) {
+func (r *run) work(ctx context.Context) error {
 	steps := map[string]func(context.Context) error{
 		"CREATE_IN_PROGRESS":                           r.create,
 		"ROLLBACK_IN_PROGRESS":                         r.rollback,
@@ -33,14 +33,14 @@ func (r *run) work(ctx context.Context) {
 	for {
 		step := steps[r.stack.Status]
 		if step == nil {
-			return
+			return nil
 		}
 		before := r.stack.Status
 		if err := step(ctx); err != nil {
 			if ctx.Err() == nil {
 				r.s.env.Log.Error("stack stands still until the server is restarted", "stack", r.stack.Name, "status", before, "error", err)
 			}
-			return
+			return err
 		}
 	}
 }
@@ -229,7 +229,7 @@ func (r *run) delete(ctx context.Context) error {
 			return err
 		}
 		tx.Delete(nameKey(s.Account, s.Region, s.Name))
-		return share(tx, s, nil, nil)
+		return share(tx, s, shared{s.Outputs, s.Imports}, shared{})
 	}
 	return r.transact(ctx, rows, func(s *Stack, log func(Event)) {
 		s.Deleted, s.Cancel = r.s.env.Now(), ""
@@ -291,8 +291,9 @@ func (r *run) complete(ctx context.Context, plan *Plan, to string) error {
 	}
 	imports := plan.imports()
 	var refused error
+	was := shared{r.stack.Outputs, r.stack.Imports}
 	rows := func(s *Stack, tx store.Tx) error {
-		refused = share(tx, s, outputs, imports)
+		refused = share(tx, s, was, shared{outputs, imports})
 		return refused
 	}
 	err := r.transact(ctx, rows, func(s *Stack, log func(Event)) {
