@@ -31,6 +31,9 @@ type Entry struct {
 	MaxTries  int           // give up after this many attempts; 0 means 185, EventBridge's number
 	OnFailure *Call         // made when the call is given up (a dead-letter queue); nil for none
 	Chain     string        // entries of one chain are delivered one after the other, in the order of their commits; "" for none
+
+	Protection *service.Protection `json:",omitempty"` // the calls are kept encrypted; nil: as they are
+	Sealed     []byte              `json:",omitempty"` // the calls, in an entry that was read back
 }
 
 // Call is the part of an aws.Request that is kept.
@@ -88,7 +91,7 @@ func (o *Outbox) Put(p store.Partition, tx store.Tx, e Entry) (after func(), err
 	if len(last) == 8 {
 		n = binary.BigEndian.Uint64(last) + 1
 	}
-	b, err := json.Marshal(e)
+	b, err := o.encode(e)
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +226,7 @@ func backoff(attempts int) time.Duration {
 
 // attempt makes the call once. A call that fails by the server's fault is made again; one that is refused is given up.
 func (o *Outbox) attempt(p store.Partition, n uint64, e *Entry) (again bool, err error) {
-	err = o.call(&e.Request, aws.Token{Source: fmt.Sprintf("%s/%d", o.name, p), Seq: n, Low: o.low(p, n)})
+	err = o.send(e, aws.Token{Source: fmt.Sprintf("%s/%d", o.name, p), Seq: n, Low: o.low(p, n)})
 	if err != nil {
 		e.Attempts++
 		if retryable(err) && o.env.Now().Sub(e.Accepted) < orDefault(e.MaxAge, 24*time.Hour) && e.Attempts < orDefault(e.MaxTries, 185) {

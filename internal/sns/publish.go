@@ -191,6 +191,9 @@ func (s *Service) accept(c *service.Context, tx store.Tx, a address, t *topic, m
 	} else if m.MessageDeduplicationID != "" {
 		return nil, invalid("MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not valid for this topic type")
 	}
+	if err := t.protectable(c, a); err != nil {
+		return nil, err
+	}
 	subscriptions, err := a.subscriptions(tx)
 	if err != nil {
 		return nil, err
@@ -210,6 +213,7 @@ func (s *Service) accept(c *service.Context, tx store.Tx, a address, t *topic, m
 		if err != nil {
 			return nil, err
 		}
+		entry.Protection = t.protection(a)
 		if err := s.outbox.Add(c, tx, entry); err != nil {
 			return nil, err
 		}

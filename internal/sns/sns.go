@@ -62,6 +62,7 @@ func New(env *service.Env) *Service {
 		{Name: "PublishBatch", Do: s.publishBatch},
 		{Name: deliverHTTP, Do: s.deliverHTTP},
 	})
+	s.KeyFault = keyFault
 	return s
 }
 

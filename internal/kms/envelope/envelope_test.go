@@ -28,6 +28,7 @@ type world struct {
 	store    store.Store
 	master   kms.Master
 	now      time.Time
+	env      *service.Env
 	services map[string]aws.Caller
 	asked    int // calls of KMS for data keys
 	key      string
@@ -52,6 +53,7 @@ func (w *world) start() {
 	})
 	vault := envelope.New(env.Caller, env.Now)
 	env.Vault = vault
+	w.env = env
 	w.services = map[string]aws.Caller{"kms": kms.New(env, kms.Config{Master: w.master, Changed: vault.Forget}), "sqs": sqs.New(env), "dynamodb": dynamodb.New(env), "logs": logs.New(env)}
 }
 
