@@ -6,4 +6,5 @@ import "embed"
 // FS has one folder an example.
 //
 //go:embed order-fulfilment/*.yaml order-fulfilment/*.json order-fulfilment/check/*.py
+//go:embed carnation/*.yaml carnation/*.json carnation/nested/*.yaml carnation/functions/*.py
 var FS embed.FS
