@@ -31,6 +31,7 @@ func (b *box) remove(e *acknowledgeEntry) (acknowledged, error) {
 		return acknowledged{}, invalidValue(e.ReceiptHandle, "ReceiptHandle", "The receipt handle has expired.")
 	}
 	b.drop(h.id, st)
+	b.removed++
 	return acknowledged{e.ID}, nil
 }
 

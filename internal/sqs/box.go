@@ -137,6 +137,7 @@ type box struct {
 	address
 	queue
 	tally
+	traffic
 	env *service.Env
 	tx  store.Tx
 	now int64 // ms

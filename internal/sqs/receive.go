@@ -138,6 +138,7 @@ func (b *box) take(in *receiveInput) (messages []receivedMessage, moved int, err
 	if err != nil && !errors.Is(err, errEnough) {
 		return nil, 0, err
 	}
+	b.received += len(messages)
 	return messages, moved, b.settle()
 }
 

@@ -111,6 +111,8 @@ func (b *box) send(c *service.Context, e *sendEntry) (*sent, error) {
 	if err := b.put(b.now, m, st); err != nil {
 		return nil, err
 	}
+	b.sent++
+	b.sentBytes += e.size()
 	return out, nil
 }
 

@@ -100,6 +100,7 @@ func (s *Service) on(fn func(*service.Context, *box) (any, error)) func(*service
 		if err := b.close(); err != nil {
 			return nil, err
 		}
+		c.After = append(c.After, func() { b.emit(c.Now) })
 		if b.woken > 0 || b.visibleAt > 0 {
 			c.After = append(c.After, func() { s.waiting.notify(b.address, b.woken, b.visibleAt) })
 		}

@@ -1,0 +1,31 @@
+package sqs
+
+import "time"
+
+// traffic counts what one transaction did with a queue's messages, for its metrics.
+type traffic struct{ sent, sentBytes, received, removed int }
+
+// emit records the metrics of a transaction that has become durable: what it did, and how full it left the queue. (AWS
+// samples the latter once a minute, also where nothing happens.)
+func (b *box) emit(at time.Time) {
+	if b.traffic == (traffic{}) {
+		return
+	}
+	record := func(metric, unit string, v float64) {
+		b.env.Record(b.account, b.region, "AWS/SQS", metric, unit, v, at, "QueueName", b.name)
+	}
+	for _, m := range []struct {
+		metric string
+		n      int
+	}{{"NumberOfMessagesSent", b.sent}, {"NumberOfMessagesReceived", b.received}, {"NumberOfMessagesDeleted", b.removed}} {
+		if m.n > 0 {
+			record(m.metric, "Count", float64(m.n))
+		}
+	}
+	if b.sent > 0 {
+		record("SentMessageSize", "Bytes", float64(b.sentBytes)/float64(b.sent))
+	}
+	record("ApproximateNumberOfMessagesVisible", "Count", float64(b.ready))
+	record("ApproximateNumberOfMessagesNotVisible", "Count", float64(b.inFlight))
+	record("ApproximateNumberOfMessagesDelayed", "Count", float64(b.delayed))
+}
