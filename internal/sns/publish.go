@@ -236,12 +236,37 @@ const batchMax = 10
 
 var batchID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
+type batchEntry struct {
+	Id string //nolint:revive // AWS's name
+	content
+}
+
+func checkBatch(entries []batchEntry) error {
+	seen, size := map[string]bool{}, 0
+	for _, e := range entries {
+		size += e.size()
+		switch {
+		case !batchID.MatchString(e.Id):
+			return aws.Errorf("InvalidBatchEntryId", "The Id of a batch entry in a batch request doesn't abide by the specification.")
+		case seen[e.Id]:
+			return aws.Errorf("BatchEntryIdsNotDistinct", "Two or more batch entries in the request have the same Id.")
+		}
+		seen[e.Id] = true
+	}
+	switch {
+	case len(entries) == 0:
+		return aws.Errorf("EmptyBatchRequest", "The batch request doesn't contain any entries.")
+	case len(entries) > batchMax:
+		return aws.Errorf("TooManyEntriesInBatchRequest", "The batch request contains more entries than permissible.")
+	case size > bytesMax:
+		return aws.Errorf("BatchRequestTooLong", "The length of all the messages put together is more than the limit.")
+	}
+	return nil
+}
+
 func (s *Service) publishBatch(ctx context.Context, c *service.Context) (*aws.Output, error) {
 	var in struct {
-		PublishBatchRequestEntries []struct {
-			Id string //nolint:revive // AWS's name
-			content
-		}
+		PublishBatchRequestEntries []batchEntry
 	}
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
@@ -252,24 +277,8 @@ func (s *Service) publishBatch(ctx context.Context, c *service.Context) (*aws.Ou
 	}
 	a.account, a.region = c.Account, c.Region
 	entries := in.PublishBatchRequestEntries
-	seen, size := map[string]bool{}, 0
-	for _, e := range entries {
-		size += e.size()
-		switch {
-		case !batchID.MatchString(e.Id):
-			return nil, aws.Errorf("InvalidBatchEntryId", "The Id of a batch entry in a batch request doesn't abide by the specification.")
-		case seen[e.Id]:
-			return nil, aws.Errorf("BatchEntryIdsNotDistinct", "Two or more batch entries in the request have the same Id.")
-		}
-		seen[e.Id] = true
-	}
-	switch {
-	case len(entries) == 0:
-		return nil, aws.Errorf("EmptyBatchRequest", "The batch request doesn't contain any entries.")
-	case len(entries) > batchMax:
-		return nil, aws.Errorf("TooManyEntriesInBatchRequest", "The batch request contains more entries than permissible.")
-	case size > bytesMax:
-		return nil, aws.Errorf("BatchRequestTooLong", "The length of all the messages put together is more than the limit.")
+	if err := checkBatch(entries); err != nil {
+		return nil, err
 	}
 	messages := make([]*message, len(entries))
 	problems := make([]error, len(entries))
