@@ -47,6 +47,7 @@ for q in $(aws sqs list-queues --query 'QueueUrls[]' --output text); do
   echo "$q: $(aws sqs receive-message --queue-url "$q" --max-number-of-messages 10 --visibility-timeout 0 --query 'Messages[].Body' --output text)"
 done
 aws cloudwatch describe-alarms --query 'MetricAlarms[].[AlarmName,StateValue]' --output text
+[ -n "${KEEP:-}" ] && exit 0
 aws cloudformation delete-stack --stack-name $stack
 aws cloudformation wait stack-delete-complete --stack-name $stack
 echo "left: $(aws stepfunctions list-state-machines --query 'length(stateMachines)') machines, $(aws lambda list-functions --query 'length(Functions)') functions, $(aws dynamodb list-tables --query 'length(TableNames)') tables, $(aws cloudwatch describe-alarms --query 'length(MetricAlarms)') alarms"

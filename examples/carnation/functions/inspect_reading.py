@@ -7,5 +7,5 @@ class Refused(Exception):
 
 def handler(event, context):
     if event["failures"] < event["number"] % 5:
-        raise Refused(f"reading {event['number']} was refused {event['failures'] + 1} times")
+        raise Refused(f"reading {event['number']}, refusal {event['failures'] + 1}")
     return {"number": event["number"], "value": event["number"] ** 2, "failures": event["failures"]}
