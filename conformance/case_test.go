@@ -112,7 +112,6 @@ var later = []struct{ reason, service, action, text string }{
 	{reason: "Secrets Manager", service: "secretsmanager"},
 	{reason: "versions", text: `"publish":true`},
 	{reason: "versions", action: "PublishStateMachineVersion"},
-	{reason: "Express", action: "CreateStateMachine", text: `"type":"EXPRESS"`},
 	{reason: "activities", action: "CreateActivity"},
 	{reason: "distributed Map", text: `DISTRIBUTED`},
 	{reason: "JSONata", action: "CreateStateMachine", text: `\"QueryLanguage\": \"JSONata\"`},

@@ -17,7 +17,7 @@ import (
 
 // areas are the ones that this version answers for.
 var areas = []string{"base", "choice_operators", "intrinsic_functions", "error_handling", "context_object", "comments", "timeouts",
-	"api_crud", "api_tags", "api_validation"}
+	"api_crud", "api_tags", "api_validation", "apigateway_to_sfn"}
 
 // strict leaves out only the HTTP headers that a service happened to send AWS.
 var strict = []string{"$..SdkHttpMetadata", "$..SdkResponseMetadata"}
@@ -73,7 +73,9 @@ func TestConformance(t *testing.T) {
 			counted++
 			t.Run(c.short(), func(t *testing.T) {
 				t.Parallel()
-				differences, err := newReplay(c, dir, n.Caller(), longest+30*time.Second).run(t.Context(), strict)
+				r := newReplay(c, dir, n.Caller(), longest+30*time.Second)
+				r.base = n.URL()
+				differences, err := r.run(t.Context(), strict)
 				if err != nil {
 					differences = append(differences, difference{"script", "played to its end", err.Error()})
 				}

@@ -31,6 +31,7 @@ type replay struct {
 	c        *recorded
 	dir      string
 	caller   aws.Caller
+	base     string // URL of the server
 	deadline time.Time
 
 	mu       sync.Mutex
@@ -102,6 +103,8 @@ func (r *replay) step(ctx context.Context, s object) error {
 		return r.await(ctx, s)
 	case "retry":
 		return r.retry(ctx, s)
+	case "http":
+		return r.http(ctx, s)
 	case "background":
 		r.wg.Go(func() {
 			if err := r.steps(ctx, objects(s["steps"])); err != nil {
@@ -196,7 +199,7 @@ func (r *replay) api(ctx context.Context, serviceName, action string, args value
 	if v == nil {
 		v = object{}
 	}
-	v["ResponseMetadata"] = object{"HTTPStatusCode": number(max(out.Status, 200))}
+	v["ResponseMetadata"] = object{"HTTPStatusCode": number(max(out.Status, model.Operations[action].Status, 200))}
 	return v, nil
 }
 

@@ -26,6 +26,7 @@ func (s *Service) table() []service.Operation {
 		{Name: "TagResource", Update: tagResource},
 		{Name: "UntagResource", Update: untagResource},
 		{Name: "GetTags", View: getTags},
+		{Name: "ExecuteAPI", Do: s.executeAPI},
 	}
 	for name, fn := range map[string]func(e *edit) (any, error){
 		"UpdateRestApi": updateRestAPI, "DeleteRestApi": s.deleteRestAPI,

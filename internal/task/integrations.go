@@ -23,7 +23,10 @@ type row struct {
 	tokens             bool   // .waitForTaskToken is there
 	payload            bool   // the answer's body is a member of the result (lambda)
 	bare               bool   // the result has no Sdk*Metadata
-	sdkForm            bool   // aws-sdk: members and causes in the newer SDK's form
+	// check makes the integration one without a model: its parameters, of which check says what is wrong, its result and its
+	// errors go as they are.
+	check   func(params *value.Doc) string
+	sdkForm bool // aws-sdk: members and causes in the newer SDK's form
 	// attributes are the members that hold attribute values, which may be written as bare strings.
 	attributes []string
 	// adapt changes the parameters before they are sent; verdict looks at the result and may fail the task.
@@ -49,6 +52,7 @@ var optimised = map[string]*row{
 	"lambda:invoke":         {service: "lambda", operation: "Invoke", prefix: "Lambda", sdk: "AWSLambda", tokens: true, payload: true},
 	"sqs:sendMessage":       {service: "sqs", operation: "SendMessage", prefix: "SQS", sdk: "AmazonSQS", tokens: true},
 	"events:putEvents":      {service: "events", operation: "PutEvents", prefix: "EventBridge", sdk: "AmazonEventBridge", tokens: true, bare: true, adapt: withOrigin, verdict: failedEntry},
+	"apigateway:invoke":     {service: "apigateway", operation: "ExecuteAPI", prefix: "ApiGateway", tokens: true, check: checkInvoke},
 	"sns:publish":           {service: "sns", operation: "Publish", prefix: "SNS", sdk: "AmazonSNS", tokens: true},
 	"states:startExecution": {service: "states", operation: "StartExecution", prefix: "StepFunctions", sdk: "AWSStepFunctions", tokens: true, sync: true, cancel: stopExecution},
 	"dynamodb:getItem":      {service: "dynamodb", operation: "GetItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2", attributes: []string{"Key"}},
@@ -158,6 +162,9 @@ func (c *call) failure(err error) error {
 	}
 	if e.Code == "SdkClientException" { // the call could not be made at all
 		return &Failure{c.row.prefix + ".SdkClientException", e.Message}
+	}
+	if c.row.check != nil {
+		return &Failure{c.row.prefix + "." + e.Code, e.Message}
 	}
 	if c.row.sdkForm {
 		message, extended := e.Message, ""
