@@ -107,7 +107,7 @@ func syntaxProblem(file string, err error) Problem {
 }
 
 const (
-	maxNodes = 1_000_000 // what aliases of aliases may unfold to
+	maxNodes = 200_000 // what aliases of aliases may unfold to
 	maxDepth = 200       // of nesting; an alias that contains itself has no end
 )
 
@@ -203,10 +203,11 @@ func (r *reader) plain(y *yaml.Node) *Node {
 func (r *reader) mapping(y *yaml.Node) *Node {
 	n := &Node{Kind: Map, Line: y.Line, Column: y.Column}
 	seen := map[string]bool{}
+	var merged []*yaml.Node // they yield to what the mapping says itself
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		k := y.Content[i]
 		if k.ShortTag() == "!!merge" {
-			r.merge(n, y.Content[i+1])
+			merged = append(merged, y.Content[i+1])
 			continue
 		}
 		if k.Kind != yaml.ScalarNode {
@@ -217,6 +218,9 @@ func (r *reader) mapping(y *yaml.Node) *Node {
 		}
 		seen[k.Value] = true
 		n.Fields = append(n.Fields, Field{k.Value, r.node(y.Content[i+1]), k.Line, k.Column})
+	}
+	for _, m := range merged {
+		r.merge(n, m)
 	}
 	if len(n.Fields) == 1 && isFunction(n.Fields[0].Name) {
 		f := n.Fields[0]

@@ -124,6 +124,9 @@ var (
 	formatVersions = []string{"2010-09-09"}
 )
 
+// atMost is how many members AWS allows in a section.
+var atMost = map[string]int{"Parameters": 200, "Resources": 500, "Outputs": 200, "Mappings": 200}
+
 // known reports each member of a map that is not among the supported ones.
 func (p *parser) known(n *Node, what string, names []string) {
 	for _, f := range n.Fields {
@@ -164,6 +167,10 @@ func (p *parser) sections(root *Node) {
 		}
 		if f.Name == "Mappings" {
 			p.t.Mappings = f.Value
+		}
+		if most := atMost[f.Name]; most > 0 && len(f.Value.Fields) > most {
+			p.fail(f.Line, f.Column, "Number of %s, %d, is greater than maximum allowed, %d", strings.ToLower(f.Name), len(f.Value.Fields), most)
+			continue
 		}
 		for _, m := range f.Value.Fields {
 			if f.Name == "Conditions" || p.asMap(m, strings.TrimSuffix(f.Name, "s")+" "+m.Name) {
