@@ -62,7 +62,7 @@ func (p *Project) serverless(name string) error {
 func (p *Project) service(plan *Plan, to Target, dir string, s *serverless.Service) error {
 	code := map[string]serverless.Code{}
 	for _, pkg := range s.Packages {
-		name, keep := dir, p.relative(dir, pkg.Includes())
+		name, keep := dir, p.relative(dir, p.withoutDevelopment(dir, pkg.Includes()))
 		if pkg.Artifact != "" {
 			local, err := below(dir, pkg.Artifact)
 			if err != nil {
