@@ -3,13 +3,15 @@
 //
 // Authoritative is the store. All functions of an account and region share one partition, so that a list is a scan; a
 // function's code lies beside its record in chunks of 1 MiB. Order of durability: all chunks but the last, then one
-// transaction with the last chunk and the record, which also removes the code before it. What a crash leaves of an
-// unfinished upload is removed by the function's next one. Unpacked code is a cache, keyed by the hash of the package,
+// transaction with the last chunk and the record, which also removes code that nothing has any more. What a crash leaves of an
+// unfinished upload is removed by the function's next one. Versions and aliases are rows beside the function's
+// (qualifier.go); a package stays as long as $LATEST or a version has it. Unpacked code is a cache, keyed by the hash of the package,
 // and may be deleted while the server is down.
 //
 // Invoke is not transactional. A synchronous invocation exists in memory only; whoever needs its answer repeats it after
 // a crash (at least once). An asynchronous one (Event) is a row that is durable before it is acknowledged and is
-// removed after its last attempt: at least once too, with AWS's two retries.
+// removed after its last attempt: at least once too, with AWS's two retries. Event source mappings are rows too; their
+// pollers (pollers.go) keep nothing that the queue does not have.
 package lambda
 
 import (
