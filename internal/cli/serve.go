@@ -40,6 +40,7 @@ func (s *serverFlags) addBehaviour(cmd *cobra.Command) {
 	f.StringVar(&s.TLSCert, "tls-cert", "", "certificate file")
 	f.StringVar(&s.TLSKey, "tls-key", "", "key file")
 	f.BoolVar(&s.Insecure, "insecure", false, "allow an address that other machines reach without credentials and TLS")
+	f.StringVar(&s.SMTP, "smtp", "", "HOST:PORT of an SMTP server that gets the mails of the sink too")
 	f.BoolVar(&s.NoInstall, "no-install", false, "never install what AWS's runtimes carry and this machine lacks")
 	f.StringVar(&s.ForeignARNs, "foreign-arns", "local", "ARNs of other accounts: local (taken as our own) or strict")
 	f.DurationVar(&s.Drain, "drain", 10*time.Second, "how long running requests may take after a stop")
