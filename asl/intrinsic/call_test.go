@@ -86,7 +86,7 @@ func cutMark(line string) (call, mark, want string) {
 func TestSeed(t *testing.T) {
 	seen := map[string]bool{}
 	for _, seed := range []string{"1", "2", "3", "4"} {
-		call, err := Parse("States.MathRandom(0, 1000000, " + seed + ")", path)
+		call, err := Parse("States.MathRandom(0, 1000000, "+seed+")", path)
 		if err != nil {
 			t.Fatal(err)
 		}
