@@ -317,3 +317,27 @@ func TestRun(t *testing.T) {
 		}
 	}
 }
+
+// FuzzSVG draws whatever compiles: names and conditions may hold anything that JSON can.
+func FuzzSVG(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.asl.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Add("{\"StartAt\":\"<&\\u0000\\ud800\\\"]]>\",\"States\":{\"<&\\u0000\\ud800\\\"]]>\":{\"Type\":\"Pass\",\"End\":true}}}")
+	f.Fuzz(func(t *testing.T, text string) {
+		d, _ := asl.Compile([]byte(text), asl.Options{})
+		if d == nil || len(d.States) > 200 {
+			return
+		}
+		wellFormed(t, Layout(d, Options{Title: text}).SVG())
+		Mermaid(d, Options{Title: text})
+	})
+}
