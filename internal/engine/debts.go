@@ -159,5 +159,8 @@ func (e *Engine) cancelWork(ctx context.Context, p *partition, d debt) error {
 	if err != nil || entry == nil {
 		return err
 	}
+	if !e.unlock(entry) {
+		return e.ctx.Err()
+	}
 	return e.cfg.Dispatcher.Cancel(ctx, entry.dispatch(p))
 }

@@ -89,10 +89,12 @@ const (
 type Config struct {
 	Store       store.Store
 	Definitions Definitions
-	Dispatcher  Dispatcher
-	Clock       Clock // nil: the system's
-	Log         *slog.Logger
-	Limits      machine.Limits
+	// Unlock makes the arguments of a task from the outbox readable; nil: they are. While it fails the task waits.
+	Unlock     func(ctx context.Context, arguments []byte) ([]byte, error)
+	Dispatcher Dispatcher
+	Clock      Clock // nil: the system's
+	Log        *slog.Logger
+	Limits     machine.Limits
 	// Retention is how long finished executions are kept; 0 means AWS's 90 days.
 	Retention time.Duration
 	// Cached is how many executions stay in memory between events; 0 means 4,096.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/newel-run/newel/asl/value"
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/store"
 	"github.com/newel-run/newel/machine"
@@ -121,6 +122,9 @@ func (e *Engine) dispatch(p *partition, entry *outboxEntry) {
 		if e.ctx.Err() != nil {
 			return
 		}
+		if !e.unlock(entry) {
+			return
+		}
 		out := e.cfg.Dispatcher.Run(e.ctx, entry.dispatch(p))
 		for delay := 10 * time.Millisecond; e.ctx.Err() == nil; delay = min(2*delay, time.Second) {
 			err := e.outcome(p, entry, out)
@@ -134,6 +138,23 @@ func (e *Engine) dispatch(p *partition, entry *outboxEntry) {
 			e.pause(delay)
 		}
 	})
+}
+
+// unlock makes a task's arguments readable that were read back from the store; it is not ok if the engine closes first.
+func (e *Engine) unlock(entry *outboxEntry) bool {
+	if e.cfg.Unlock == nil || !entry.restored {
+		return true
+	}
+	for delay := 10 * time.Millisecond; e.ctx.Err() == nil; delay = min(2*delay, time.Minute) {
+		arguments, err := e.cfg.Unlock(e.ctx, entry.task.Arguments.Bytes())
+		if err == nil {
+			entry.task.Arguments, entry.restored = value.Text(arguments), false
+			return true
+		}
+		e.cfg.Log.Error("a task waits for the key of its execution", "execution", entry.arn, "state", entry.task.State, "error", err)
+		e.pause(delay)
+	}
+	return false
 }
 
 func (o *outboxEntry) dispatch(p *partition) Dispatch {

@@ -142,6 +142,7 @@ type outboxEntry struct {
 	sequence uint64
 	started  time.Time
 	task     *machine.Task
+	restored bool // read back from the store: the arguments are as they lie there
 }
 
 type outboxRecord struct {
@@ -184,7 +185,7 @@ func decodeOutbox(key, val []byte) (*outboxEntry, error) {
 	}
 	r.Task.Arguments = value.Text(append([]byte(nil), val[1+w+int(n):]...))
 	return &outboxEntry{
-		arn: arn, machine: r.Machine, sequence: r.Sequence, started: time.UnixMilli(r.Started).UTC(), task: &r.Task,
+		arn: arn, machine: r.Machine, restored: true, sequence: r.Sequence, started: time.UnixMilli(r.Started).UTC(), task: &r.Task,
 		attempt: machine.Attempt{Frame: binary.BigEndian.Uint32(rest), N: binary.BigEndian.Uint32(rest[4:])},
 	}, nil
 }

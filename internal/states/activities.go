@@ -90,8 +90,10 @@ func (s *Service) createActivity(c *service.Context, tx store.Tx) (any, error) {
 	if err := checkName(in.Name); err != nil {
 		return nil, err
 	}
-	if err := checkEncryption(in.EncryptionConfiguration); err != nil {
+	if e, err := checkEncryption(in.EncryptionConfiguration); err != nil {
 		return nil, err
+	} else if e.Type == customerKey {
+		return nil, unsupported("activities with a customer managed key")
 	}
 	arn := newARN(c.Request, "activity:"+in.Name)
 	a, err := readActivity(tx, arn)

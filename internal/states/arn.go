@@ -124,7 +124,10 @@ func resourceByARN(r *aws.Request) (string, error) {
 
 // wire turns an engine's or the store's error into the API's.
 func wire(err error) error {
+	var refused *service.KeyError
 	switch {
+	case errors.As(err, &refused):
+		return keyFault(refused.Cause)
 	case errors.Is(err, engine.ErrToken):
 		return aws.Errorf("InvalidToken", "Invalid Token: 'Invalid token'")
 	case errors.Is(err, store.ErrFull):

@@ -214,20 +214,19 @@ func (s *Service) checkRevision(r *revision) error {
 	if r.Logging, err = normalLogging(r.Logging); err != nil {
 		return err
 	}
-	return checkEncryption(r.Encryption)
+	if _, err = checkEncryption(r.Encryption); err == nil {
+		_, err = s.env.Seal(r.protection(), nil)
+	}
+	return err
 }
 
-func checkEncryption(raw json.RawMessage) error {
-	var encryption struct{ Type string }
+func checkEncryption(raw json.RawMessage) (e encryption, err error) {
 	if len(raw) > 0 {
-		if err := json.Unmarshal(raw, &encryption); err != nil {
-			return aws.Errorf("InvalidEncryptionConfiguration", "Invalid Encryption Configuration: %s", err)
+		if err := json.Unmarshal(raw, &e); err != nil {
+			return e, aws.Errorf("InvalidEncryptionConfiguration", "Invalid Encryption Configuration: %s", err)
 		}
 	}
-	if encryption.Type == "CUSTOMER_MANAGED_KMS_KEY" {
-		return unsupported("encryptionConfiguration with a customer managed key")
-	}
-	return nil
+	return e, e.check()
 }
 
 func unsupported(what string) *aws.Error {

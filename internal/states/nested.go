@@ -92,6 +92,11 @@ func (s *Service) startSyncExecution(ctx context.Context, c *service.Context) (a
 	if h.Type != "EXPRESS" {
 		return nil, aws.Errorf("StateMachineTypeNotSupported", "This operation is not supported by this type of state machine")
 	}
+	if r, err := s.revisions.revision(ctx, start.Definition); err != nil {
+		return nil, err
+	} else if err := s.keyUsable(ctx, r.protection()); err != nil {
+		return nil, err
+	}
 	res, err := s.engine.RunExpress(ctx, *start)
 	if err != nil {
 		return nil, err

@@ -55,9 +55,10 @@ func New(cfg Config) *Service {
 	s.revisions = newRevisions(cfg.Env.Store)
 	s.logger = newLogger(s)
 	s.meter = newMeter(s)
+	sealed := newSealedStore(cfg.Env)
 	s.maps = maprun.New(maprun.Config{Env: cfg.Env, PayloadBytes: cfg.Limits.PayloadBytes}, executions{s})
 	s.engine = engine.New(engine.Config{
-		Store: cfg.Env.Store, Definitions: s.revisions, Dispatcher: dispatcher{cfg.Dispatcher, s}, Clock: cfg.Clock,
+		Store: sealed, Definitions: learning{s.revisions, sealed}, Unlock: sealed.unlock, Dispatcher: dispatcher{cfg.Dispatcher, s}, Clock: cfg.Clock,
 		Log: cfg.Env.Log, Limits: cfg.Limits, Result: nestedResult, Changed: cfg.Changed, Finished: s.maps.Finished,
 		History: func(definition, execution string, events []machine.HistoryEvent) {
 			s.logger.add(definition, execution, events)
@@ -67,6 +68,7 @@ func New(cfg Config) *Service {
 	})
 	s.Service = service.New("states", cfg.Env, s.rows())
 	s.Place = func(_, _, key string) store.Partition { return store.Place(cfg.Env.Store.Partitions(), key) }
+	s.KeyFault = keyFault
 	return s
 }
 
