@@ -211,11 +211,17 @@ func (d *demonstration) execute(ctx context.Context, e *demo.Execution) error {
 		d.line(tree.Span{Text: ""})
 		d.line(tree.Span{Text: tree.Clean(e.About), Style: tree.Dim})
 	}
+	if err := d.calls(ctx, e.Name, e.Before); err != nil {
+		return err
+	}
 	in := map[string]string{"stateMachineArn": arn, "name": e.Name, "input": string(value.Append(nil, input))}
 	var started struct {
 		ExecutionArn string `json:"executionArn"`
 	}
 	if err := d.call(ctx, "states", "StartExecution", in, &started); err != nil {
+		return err
+	}
+	if err := d.calls(ctx, e.Name, e.Meanwhile); err != nil {
 		return err
 	}
 	t, err := d.follow(ctx, d.client, started.ExecutionArn, e.Name, d.data)
@@ -230,6 +236,51 @@ func (d *demonstration) execute(ctx context.Context, e *demo.Execution) error {
 	return nil
 }
 
+// calls makes an execution's calls, one after the other, and remembers what they name.
+func (d *demonstration) calls(ctx context.Context, of string, list []demo.Call) error {
+	for _, c := range list {
+		about := firstOf(c.About, of+": "+c.Service+":"+c.Operation)
+		answer, err := d.ask(ctx, about, c.Service, c.Operation, c.Input, c.Body)
+		if err != nil {
+			return err
+		}
+		if !d.json && c.About != "" {
+			d.line(tree.Span{Text: "  · " + tree.Clean(c.About), Style: tree.Dim})
+		}
+		if c.As == "" {
+			continue
+		}
+		if c.Select != nil {
+			if answer, err = c.Select.Get(answer); err != nil {
+				return fmt.Errorf("%s: %w", about, err)
+			}
+		}
+		d.scope.Parameters[c.As] = answer
+	}
+	return nil
+}
+
+// ask makes one call, with the references in its input resolved.
+func (d *demonstration) ask(ctx context.Context, about, service, operation string, in *cfn.Node, body []byte) (value.Value, error) {
+	input := []byte("{}")
+	if in != nil {
+		v, err := d.scope.Resolve(in)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", planName, about, err)
+		}
+		input = value.Append(nil, v)
+	}
+	out, err := d.local.Call(ctx, &aws.Request{Service: service, Operation: operation, Account: d.account, Region: d.client.region, Input: input, Body: body})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", about, err)
+	}
+	b, err := wire.Canonical(out.Value)
+	if err != nil {
+		return nil, err
+	}
+	return value.Parse(b)
+}
+
 func (d *demonstration) check(ctx context.Context, c *demo.Check) error {
 	expected := c.Equals
 	if expected == nil {
@@ -239,25 +290,9 @@ func (d *demonstration) check(ctx context.Context, c *demo.Check) error {
 	if err != nil {
 		return fmt.Errorf("%s: %s: %w", planName, c.About, err)
 	}
-	input := []byte("{}")
-	if c.Input != nil {
-		v, err := d.scope.Resolve(c.Input)
-		if err != nil {
-			return fmt.Errorf("%s: %s: %w", planName, c.About, err)
-		}
-		input = value.Append(nil, v)
-	}
 	differs := []string{}
 	for end := time.Now().Add(settleTime); ; {
-		out, err := d.local.Call(ctx, &aws.Request{Service: c.Service, Operation: c.Operation, Account: d.account, Region: d.client.region, Input: input})
-		if err != nil {
-			return fmt.Errorf("%s: %w", c.About, err)
-		}
-		b, err := wire.Canonical(out.Value)
-		if err != nil {
-			return err
-		}
-		answer, err := value.Parse(b)
+		answer, err := d.ask(ctx, c.About, c.Service, c.Operation, c.Input, nil)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,10 @@
 //	    about: what is special about it
 //	    machine: Orders             # logical id of the state machine; may be left out if there is one only
 //	    input: {...}
+//	    before:                     # calls before it starts
+//	      - {about: what for, call: s3:PutObject, input: {...}, body: "what is in it"}
+//	    meanwhile:                  # calls while it runs, one after the other
+//	      - {call: states:GetActivityTask, input: {...}, select: $.taskToken, as: token}   # !Ref token from here on
 //	    expect:
 //	      status: SUCCEEDED
 //	      states: [A, B]            # in order, of the machine's own thread
@@ -50,6 +54,16 @@ type Execution struct {
 	States               []string
 	Error                string
 	Output               *cfn.Node
+	Before, Meanwhile    []Call
+}
+
+// Call is an AWS call whose answer need not be anything in particular; what Select finds in it may be named by As.
+type Call struct {
+	About, Service, Operation string
+	Input                     *cfn.Node
+	Body                      []byte
+	Select                    *jsonpath.Path
+	As                        string
 }
 
 // Check is one AWS call and what its answer must be.
@@ -133,10 +147,16 @@ func (r *reader) list(n *cfn.Node, name string) []*cfn.Node {
 var statuses = []string{"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
 
 func (r *reader) execution(n *cfn.Node) Execution {
-	r.members(n, "name", "about", "machine", "input", "expect")
+	r.members(n, "name", "about", "machine", "input", "expect", "before", "meanwhile")
 	e := Execution{Name: r.text(n, "name"), About: r.text(n, "about"), Machine: r.text(n, "machine"), Input: n.Get("input")}
 	if e.Name == "" || e.Input == nil {
 		r.fail(n, "an execution needs a name and an input")
+	}
+	for _, c := range r.list(n, "before") {
+		e.Before = append(e.Before, r.call(c))
+	}
+	for _, c := range r.list(n, "meanwhile") {
+		e.Meanwhile = append(e.Meanwhile, r.call(c))
 	}
 	x := n.Get("expect")
 	if x == nil {
@@ -161,21 +181,41 @@ const mailService = "newel-mail"
 func (r *reader) check(n *cfn.Node) Check {
 	r.members(n, "about", "call", "input", "select", "equals", "items")
 	c := Check{About: r.text(n, "about"), Input: n.Get("input"), Equals: n.Get("equals"), Items: n.Get("items")}
-	var ok bool
-	c.Service, c.Operation, ok = strings.Cut(r.text(n, "call"), ":")
-	if model, known := aws.Model(c.Service); !ok || c.Service != mailService && (!known || model.Operations[c.Operation] == nil) {
-		r.fail(n, "call must name an operation: SERVICE:Operation, for example sqs:ReceiveMessage")
-	}
+	c.Service, c.Operation = r.operation(n)
 	if (c.Equals == nil) == (c.Items == nil) {
 		r.fail(n, "a check needs one of equals and items")
 	}
-	if s := r.text(n, "select"); s != "" {
-		var err error
-		if c.Select, err = jsonpath.Parse(s); err != nil {
-			r.fail(n.Get("select"), "select: %s", err)
-		}
-	}
+	c.Select = r.path(n)
 	return c
+}
+
+func (r *reader) call(n *cfn.Node) Call {
+	r.members(n, "about", "call", "input", "body", "select", "as")
+	c := Call{About: r.text(n, "about"), Input: n.Get("input"), Body: []byte(r.text(n, "body")), Select: r.path(n), As: r.text(n, "as")}
+	c.Service, c.Operation = r.operation(n)
+	return c
+}
+
+// operation reads call: SERVICE:Operation.
+func (r *reader) operation(n *cfn.Node) (service, operation string) {
+	service, operation, ok := strings.Cut(r.text(n, "call"), ":")
+	if model, known := aws.Model(service); !ok || service != mailService && (!known || model.Operations[operation] == nil) {
+		r.fail(n, "call must name an operation: SERVICE:Operation, for example sqs:ReceiveMessage")
+	}
+	return service, operation
+}
+
+// path reads select; nil if it is not there.
+func (r *reader) path(n *cfn.Node) *jsonpath.Path {
+	s := r.text(n, "select")
+	if s == "" {
+		return nil
+	}
+	p, err := jsonpath.Parse(s)
+	if err != nil {
+		r.fail(n.Get("select"), "select: %s", err)
+	}
+	return p
 }
 
 // Outcome is what an execution has led to.
