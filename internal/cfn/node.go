@@ -108,7 +108,7 @@ func syntaxProblem(file string, err error) Problem {
 
 const (
 	maxNodes = 200_000 // what aliases of aliases may unfold to
-	maxDepth = 200       // of nesting; an alias that contains itself has no end
+	maxDepth = 200     // of nesting; an alias that contains itself has no end
 )
 
 type reader struct {

@@ -36,7 +36,7 @@ var function = &Type{
 		if err != nil {
 			return nil, err
 		}
-		in := i.input(append([]string{"Architectures", "PackageType"}, functionSettings...)...)
+		in := settingsOf(i, append([]string{"Architectures", "PackageType"}, functionSettings...)...)
 		in.Set("FunctionName", i.Name)
 		in.Set("Code", code)
 		if t := i.get("Tags"); t != nil {
@@ -60,7 +60,7 @@ var function = &Type{
 			calls = append(calls, c.with("Architectures", i.get("Architectures")))
 		}
 		if changed(i, old, functionSettings...) {
-			in := functionDefaults(i.input(functionSettings...))
+			in := functionDefaults(settingsOf(i, functionSettings...))
 			in.Set("FunctionName", i.Name)
 			calls = append(calls, Call{Service: "lambda", Operation: "UpdateFunctionConfiguration", Input: in})
 		}
@@ -68,6 +68,11 @@ var function = &Type{
 		return append(calls, retag(i, old, "lambda", "TagResource", "UntagResource", "Resource", functionARN(i), tagMap)...), nil
 	},
 	Delete: func(i *Instance) []Call { return []Call{call("lambda", "DeleteFunction", "FunctionName", i.Ref)} },
+}
+
+// settingsOf are settings under the API's names.
+func settingsOf(i *Instance, names ...string) *value.Object {
+	return renamed(i.input(names...), map[string]string{"KmsKeyArn": "KMSKeyArn"}).(*value.Object)
 }
 
 func functionARN(i *Instance) string { return i.arn("lambda", "function:"+i.Name) }
