@@ -49,6 +49,9 @@ or of the one that a state machine logs to. On a pipe: time, stream and message,
 				return a.followLogs(cmd.Context(), c, in)
 			}
 			raw, err := c.pages(cmd.Context(), "logs", "FilterLogEvents", in, "events")
+			if is(err, "ResourceNotFoundException") {
+				return fmt.Errorf("nothing is logged yet: there is no log group %s", group)
+			}
 			if err != nil {
 				return err
 			}
@@ -81,7 +84,7 @@ func (a *app) followLogs(ctx context.Context, c *client, in map[string]any) erro
 	for {
 		raw, err := c.pages(ctx, "logs", "FilterLogEvents", in, "events")
 		switch {
-		case err == nil:
+		case err == nil, is(err, "ResourceNotFoundException"): // a function's group is made when it first logs
 			answered = time.Now()
 		case ctx.Err() != nil:
 			return nil // interrupted: that is how following ends
@@ -145,7 +148,7 @@ func (a *app) logLine(b json.RawMessage) (logEvent, error) {
 }
 
 // logGroup finds a log group by its name, by what comes after the last slash of it or a prefix of that which no other has,
-// or by the state machine that logs to it.
+// or by the function or state machine that logs to it.
 func (c *client) logGroup(ctx context.Context, arg string) (string, error) {
 	raw, err := c.pages(ctx, "logs", "DescribeLogGroups", nil, "logGroups")
 	if err != nil {
@@ -174,18 +177,19 @@ func (c *client) logGroup(ctx context.Context, arg string) (string, error) {
 			return "", err
 		}
 	}
+	if !strings.HasPrefix(arg, "arn:") {
+		if function, err := c.function(ctx, arg); err == nil {
+			return "/aws/lambda/" + function, nil
+		}
+	}
 	machine, err := c.machineARN(ctx, arg)
-	if err != nil {
-		return "", fmt.Errorf("no log group, function or state machine with logs %q; there are %s", arg, orNone(groups))
+	switch {
+	case err == nil:
+		return c.machineLogGroup(ctx, machine)
+	case len(groups) == 0:
+		return "", fmt.Errorf("no log group, function or state machine %q; there is no log group at all", arg)
 	}
-	return c.machineLogGroup(ctx, machine)
-}
-
-func orNone(names []string) string {
-	if len(names) == 0 {
-		return "no log groups yet: a function's is made when it first runs"
-	}
-	return some(names)
+	return "", fmt.Errorf("no log group, function or state machine %q; there are %s", arg, some(groups))
 }
 
 func (c *client) machineLogGroup(ctx context.Context, arn string) (string, error) {
