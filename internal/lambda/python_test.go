@@ -75,7 +75,7 @@ func TestPythonErrors(t *testing.T) {
 func TestPythonResults(t *testing.T) {
 	needs(t, "python3")
 	w := newWorld(t)
-	want(t, "bytes", py(t, w, "def handler(e, c):\n    return b'\"Hi\"'\n", "").payload, `"\"Hi\""`)
+	want(t, "bytes", py(t, w, "def handler(e, c):\n    return b'\"Hi\"'\n", "").payload, `"Hi"`)
 	want(t, "decimal and text", py(t, w, "import decimal\ndef handler(e, c):\n    return [decimal.Decimal('1.5'), 'é', None, True]\n", "").payload, `[1.5, "é", null, true]`)
 	want(t, "text of older runtimes", pyAs(t, w, "python3.11", "def handler(e, c):\n    return 'é'\n", "").payload, `"\u00e9"`)
 }
