@@ -235,7 +235,7 @@ func needed(t *Template, macros bool) []string {
 	for _, r := range t.Resources {
 		switch {
 		case r.Type.Capability == "":
-		case r.Properties.Get(r.Type.NameProperty) != nil && r.Type.NameProperty != "":
+		case r.Type.Named && r.Properties.Get(r.Type.NameProperty) != nil:
 			iam = "CAPABILITY_NAMED_IAM"
 		case iam == "":
 			iam = "CAPABILITY_IAM"
