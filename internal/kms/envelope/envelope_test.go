@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ type world struct {
 	now      time.Time
 	env      *service.Env
 	services map[string]aws.Caller
-	asked    int // calls of KMS for data keys
+	asked    atomic.Int64 // calls of KMS for data keys
 	key      string
 }
 
@@ -47,7 +48,7 @@ func (w *world) start() {
 	env := &service.Env{Store: w.store, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now }, BaseURL: func() string { return "http://127.0.0.1:4566" }}
 	env.Caller = aws.CallerFunc(func(ctx context.Context, r *aws.Request) (*aws.Output, error) {
 		if r.Service == "kms" && (r.Operation == "GenerateDataKey" || r.Operation == "Decrypt") {
-			w.asked++
+			w.asked.Add(1)
 		}
 		return w.services[r.Service].Call(ctx, r)
 	})
@@ -222,12 +223,12 @@ func TestReuse(t *testing.T) {
 	w.do("sqs", "CreateQueue", object{"QueueName": "q", "Attributes": object{"KmsMasterKeyId": w.key, "KmsDataKeyReusePeriodSeconds": "60"}})
 	for _, c := range []struct {
 		after time.Duration
-		asked int
+		asked int64
 	}{{0, 1}, {59 * time.Second, 1}, {time.Second, 2}, {30 * time.Second, 2}} {
 		w.now = w.now.Add(c.after)
 		w.do("sqs", "SendMessage", object{"QueueUrl": queue, "MessageBody": "m"})
-		if w.asked != c.asked {
-			t.Errorf("after %v: KMS was asked %d times, want %d", c.after, w.asked, c.asked)
+		if w.asked.Load() != c.asked {
+			t.Errorf("after %v: KMS was asked %d times, want %d", c.after, w.asked.Load(), c.asked)
 		}
 	}
 }
