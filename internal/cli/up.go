@@ -133,7 +133,7 @@ func (c *client) stackResources(ctx context.Context, name string) ([]resourceInf
 // deploy creates or updates a project's stack, waits for the end and says what there is now.
 func (a *app) deploy(ctx context.Context, c *client, p *deployable, given map[string]string) (*stackInfo, error) {
 	c = c.in(p.Region)
-	in, err := c.prepare(ctx, p)
+	in, err := c.prepare(ctx, p, given)
 	if err != nil {
 		return nil, err
 	}

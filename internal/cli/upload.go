@@ -31,12 +31,12 @@ func (c *client) in(region string) *client {
 
 // prepare uploads what a project's stack needs and says how CloudFormation is given the template: by TemplateBody, or by
 // TemplateURL if it is too large for that.
-func (c *client) prepare(ctx context.Context, p *deployable) (map[string]any, error) {
+func (c *client) prepare(ctx context.Context, p *deployable, given map[string]string) (map[string]any, error) {
 	var who struct{ Account string }
 	if err := c.call(ctx, "sts", "GetCallerIdentity", struct{}{}, &who); err != nil {
 		return nil, err
 	}
-	to := project.Target{Account: who.Account, Region: c.region, Bucket: project.Bucket(who.Account, c.region)}
+	to := project.Target{Account: who.Account, Region: c.region, Bucket: project.Bucket(who.Account, c.region), Parameters: given}
 	plan, err := p.Plan(to)
 	if err != nil {
 		return nil, err
@@ -75,9 +75,9 @@ func (c *client) makeBucket(ctx context.Context, name string) error {
 	return err
 }
 
-// upload puts an object, unless one of the same name, which is the hash of its content, is there.
+// upload puts an object, unless its name is the hash of its content and it is there.
 func (c *client) upload(ctx context.Context, a project.Artifact) error {
-	if c.call(ctx, "s3", "HeadObject", map[string]string{"Bucket": a.Bucket, "Key": a.Key}, nil) == nil {
+	if !a.Named && c.call(ctx, "s3", "HeadObject", map[string]string{"Bucket": a.Bucket, "Key": a.Key}, nil) == nil {
 		return nil
 	}
 	input, err := wire.Canonical(map[string]string{"Bucket": a.Bucket, "Key": a.Key})

@@ -27,7 +27,8 @@ type Options struct {
 // Target is where a project goes.
 type Target struct {
 	Account, Region string
-	Bucket          string // the deployment bucket
+	Bucket          string            // the deployment bucket
+	Parameters      map[string]string // values that were given for the template's parameters
 }
 
 // Bucket is the name of an account's deployment bucket in a region.
@@ -56,6 +57,7 @@ type Plan struct {
 type Artifact struct {
 	Bucket, Key string
 	Body        []byte
+	Named       bool // the template names it: its key says nothing of its content
 }
 
 // NotFound says that a folder has nothing to deploy.

@@ -155,3 +155,50 @@ func TestNestingEnds(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestExpectedObjects has a template that names objects of its author's bucket, through a parameter that a nested
+// template gets.
+func TestExpectedObjects(t *testing.T) {
+	_, plan := planOf(t, folder(
+		"cft/root.yaml", `
+Parameters: {B: {Type: String, Default: authors-bucket}, Key: {Type: String, Default: p/code/one.zip}}
+Resources:
+  S:
+    Type: AWS::CloudFormation::Stack
+    Properties: {TemplateURL: !Sub "https://${B}.s3.eu-west-1.amazonaws.com/p/cft/nested/f.yaml", Parameters: {Code: !Ref Key, Bucket: !Ref B, Role: !GetAtt R.Arn}}
+  M: {Type: AWS::StepFunctions::StateMachine, Properties: {RoleArn: r, DefinitionS3Location: {Bucket: !Ref B, Key: p/cft/m.asl.json}}}
+  R: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {}}}
+`,
+		"cft/nested/f.yaml", `
+Parameters: {Code: {Type: String}, Bucket: {Type: String}, Role: {Type: String}}
+Resources: {F: {Type: AWS::Lambda::Function, Properties: {Code: {S3Bucket: !Ref Bucket, S3Key: !Ref Code}, Handler: one.h, Runtime: python3.12, Role: !Ref Role}}}
+`,
+		"cft/m.asl.json", "{}", "other/m.asl.json", "[]", "code/one.py", "x"), Options{})
+	got := map[string]string{}
+	for _, a := range plan.Artifacts {
+		got[a.Bucket+"/"+a.Key] = string(a.Body)
+	}
+	if len(got) != 3 || got["authors-bucket/p/cft/m.asl.json"] != "{}" || !strings.Contains(got["authors-bucket/p/cft/nested/f.yaml"], "AWS::Lambda::Function") {
+		t.Fatalf("%v", got)
+	}
+	if n := names(t, []byte(got["authors-bucket/p/code/one.zip"])); !slices.Equal(n, []string{"one.py"}) {
+		t.Errorf("the package has %v", n)
+	}
+}
+
+func TestObjectOf(t *testing.T) {
+	for url, want := range map[string]string{
+		"https://b.s3.amazonaws.com/k/x.yaml":          "b k/x.yaml",
+		"https://b.s3.eu-west-1.amazonaws.com/k":       "b k",
+		"https://b.s3-eu-west-1.amazonaws.com/k":       "b k",
+		"https://a.b.s3.us-east-1.amazonaws.com/k":     "a.b k",
+		"https://s3.amazonaws.com/b/k":                 "b k",
+		"https://s3.cn-north-1.amazonaws.com.cn/b/k/x": "b k/x",
+		"https://s3-eu-west-1.amazonaws.com/b/k":       "b k",
+		"https://example.com/b/k":                      " ",
+	} {
+		if b, k := objectOf(url); b+" "+k != want {
+			t.Errorf("%s: %s %s", url, b, k)
+		}
+	}
+}

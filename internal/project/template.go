@@ -34,6 +34,13 @@ func (p *Project) template(name string, root *cfn.Node) error {
 			return err
 		}
 		plan.Template = t
+		given := map[string]value.Value{}
+		for _, values := range []map[string]string{p.Parameters, to.Parameters} {
+			for k, v := range values {
+				given[k] = v
+			}
+		}
+		p.expect(plan, to, root, given, 0)
 		return nil
 	}
 	return nil
