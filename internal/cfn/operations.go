@@ -211,7 +211,7 @@ func (s *Service) deleteStack(ctx context.Context, c *service.Context) (*aws.Out
 		if err != nil || st == nil || st.Status == "DELETE_COMPLETE" {
 			return service.Answer(nil), err // as AWS: no error for a stack that is not there
 		}
-		if st.Parent != "" && c.Principal != nestedDeletion {
+		if st.Parent != "" {
 			if parent, err := s.load(ctx, c.Account, c.Region, st.Parent); err != nil || parent != nil && parent.busy() {
 				return nil, invalid("Stack [%s] is nested in a stack that is being changed.", st.Name)
 			}
@@ -230,9 +230,6 @@ func (s *Service) deleteStack(ctx context.Context, c *service.Context) (*aws.Out
 		}
 	}
 }
-
-// nestedDeletion marks deletions that a parent stack asks for.
-const nestedDeletion = "cloudformation.amazonaws.com"
 
 // commitDelete begins a deletion, or has the operation that is under way broken off for it. It is not done if the stack
 // has changed in between.

@@ -87,21 +87,19 @@ func (r *run) create(ctx context.Context) error {
 	case err == nil:
 		return r.complete(ctx, plan, "CREATE_COMPLETE")
 	}
-	return r.failed(ctx, err, "create")
+	return r.failed(ctx, err)
 }
 
 // failed decides what follows from a creation that failed.
-func (r *run) failed(ctx context.Context, err error, verb string) error {
-	s := r.stack
-	reason := err.Error()
-	end := "."
+func (r *run) failed(ctx context.Context, err error) error {
+	s, reason := r.stack, strings.TrimSuffix(err.Error(), ".")
 	switch {
 	case s.OnFailure == "DO_NOTHING" || s.DisableRollback:
-		return r.settle(ctx, "CREATE_FAILED", reason)
+		return r.settle(ctx, "CREATE_FAILED", err.Error())
 	case s.OnFailure == "DELETE":
-		return r.settle(ctx, "DELETE_IN_PROGRESS", strings.TrimSuffix(reason, end)+". Delete requested by user.")
+		return r.settle(ctx, "DELETE_IN_PROGRESS", reason+". Delete requested by user.")
 	}
-	return r.settle(ctx, "ROLLBACK_IN_PROGRESS", strings.TrimSuffix(reason, end)+". Rollback requested by user.")
+	return r.settle(ctx, "ROLLBACK_IN_PROGRESS", reason+". Rollback requested by user.")
 }
 
 func (r *run) rollback(ctx context.Context) error {
@@ -315,7 +313,7 @@ func (r *run) complete(ctx context.Context, plan *Plan, to string) error {
 // incomplete is the end of an operation whose resources are there but whose outputs cannot be had.
 func (r *run) incomplete(ctx context.Context, err error, to string) error {
 	if to == "CREATE_COMPLETE" {
-		return r.failed(ctx, err, "create")
+		return r.failed(ctx, err)
 	}
 	return err
 }
