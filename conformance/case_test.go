@@ -105,20 +105,15 @@ func encode(v value) string {
 // later are the features that a later version brings, by the words that a case's script has when it needs them. The
 // reason is printed with the ids of the cases that it leaves out.
 var later = []struct{ reason, service, action, text string }{
-	{reason: "CloudFormation", service: "cloudformation"},
-	{reason: "CloudFormation", text: `"op":"deploy_cfn"`},
-	{reason: "SNS", service: "sns"},
-	{reason: "EventBridge", service: "events"},
 	{reason: "Secrets Manager", service: "secretsmanager"},
-	{reason: "versions", text: `"publish":true`},
-	{reason: "versions", action: "PublishStateMachineVersion"},
-	{reason: "activities", action: "CreateActivity"},
-	{reason: "distributed Map", text: `DISTRIBUTED`},
+	{reason: "Secrets Manager", text: `aws-sdk:secretsmanager`},
+	{reason: "TestState", action: "TestState"},
+	{reason: "redrive", action: "RedriveExecution"},
 	{reason: "JSONata", action: "CreateStateMachine", text: `\"QueryLanguage\": \"JSONata\"`},
 	{reason: "JSONata", text: `\"Map\", \"QueryLanguage\": \"JSONata\"`},
 	{reason: "variables", text: `\"Assign\"`},
-	{reason: "nested executions", text: `states:::states:startExecution.`},
-	{reason: "Secrets Manager", text: `aws-sdk:secretsmanager`},
+	{reason: "JSONata", text: `variableReferences`},
+	{reason: "CloudFormation of a file that the recordings do not hold", text: `"op":"deploy_cfn"`},
 }
 
 // excluded says which later feature a case needs, "" if none. A row that names several things means all of them.
@@ -132,8 +127,17 @@ func (c *recorded) excluded() string {
 			return l.reason
 		}
 	}
+	for _, id := range races {
+		if strings.Contains(c.ID, id) {
+			return "a race within the script: it goes on with the first receive, which may be empty"
+		}
+	}
 	if strings.Contains(encode(c.Expected), "Parameter validation failed:") {
 		return "refused by the SDK, AWS was not asked"
 	}
 	return ""
 }
+
+// races are the cases whose scripts receive from a queue once, without waiting, while an execution sends to it.
+var races = []string{"TestCallback::test_multiple_heartbeat_notifications", "TestCallback::test_multiple_executions_and_heartbeat_notifications",
+	"TestCallback::test_sqs_failure_in_wait_for_task_tok_no_error_field"}

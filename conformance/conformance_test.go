@@ -16,8 +16,9 @@ import (
 )
 
 // areas are the ones that this version answers for.
-var areas = []string{"base", "choice_operators", "intrinsic_functions", "error_handling", "context_object", "comments", "timeouts",
-	"api_crud", "api_tags", "api_validation", "apigateway_to_sfn"}
+var areas = []string{"activities", "api_activities", "api_aliases", "api_crud", "api_express", "api_logs", "api_map_run", "api_tags", "api_validation",
+	"api_versions", "apigateway_to_sfn", "base", "callback", "choice_operators", "comments", "context_object", "error_handling", "express",
+	"intrinsic_functions", "logs", "scenarios", "services", "timeouts"}
 
 // strict leaves out only the HTTP headers that a service happened to send AWS.
 var strict = []string{"$..SdkHttpMetadata", "$..SdkResponseMetadata"}
@@ -57,54 +58,76 @@ func TestConformance(t *testing.T) {
 	}
 	defer n.Close(context.Background())
 	known := knownDifferences(t)
-	var mu sync.Mutex
 	var passed, counted int
 	excluded := map[string][]string{}
-	t.Run("cases", func(t *testing.T) {
-		for _, c := range load(t, dir, areas) {
-			reason := c.excluded()
-			if reason == "" && c.MaxWait > longest.Seconds() {
-				reason = "waits longer than " + longest.String()
-			}
-			if reason != "" {
-				excluded[reason] = append(excluded[reason], c.short())
-				continue
-			}
-			counted++
-			t.Run(c.short(), func(t *testing.T) {
-				t.Parallel()
-				r := newReplay(c, dir, n.Caller(), longest+30*time.Second)
-				r.base = n.URL()
-				differences, err := r.run(t.Context(), strict)
-				if err != nil {
-					differences = append(differences, difference{"script", "played to its end", err.Error()})
-				}
-				if len(differences) == 0 {
-					mu.Lock()
-					passed++
-					mu.Unlock()
-					if known[c.short()] {
-						t.Errorf("agrees with AWS now: take it out of docs/conformance.md")
-					}
-					return
-				}
-				for i, d := range differences {
-					if i < 4 {
-						t.Logf("%s\n  AWS   %s\n  Newel %s", d.path, d.expected, d.have)
-					}
-				}
-				if !known[c.short()] {
-					t.Errorf("differs from AWS and docs/conformance.md does not say why")
-				}
-			})
+	var cases []*recorded
+	for _, c := range load(t, dir, areas) {
+		reason := c.excluded()
+		if reason == "" && c.MaxWait > longest.Seconds() {
+			reason = "waits longer than " + longest.String()
 		}
+		if reason != "" {
+			excluded[reason] = append(excluded[reason], c.short())
+			continue
+		}
+		cases = append(cases, c)
+	}
+	results := play(t, cases, func(c *recorded) []difference {
+		r := newReplay(c, dir, n.Caller(), longest+30*time.Second)
+		r.base = n.URL()
+		differences, err := r.run(t.Context(), strict)
+		if err != nil {
+			differences = append(differences, difference{"script", "played to its end", err.Error()})
+		}
+		return differences
 	})
+	for i, c := range cases {
+		counted++
+		if len(results[i]) == 0 {
+			passed++
+		}
+		t.Run(c.short(), func(t *testing.T) { judge(t, results[i], known[c.short()]) })
+	}
 	fmt.Printf("conformance: %d of %d cases agree with AWS strictly\n", passed, counted)
 	for _, reason := range slices.Sorted(maps.Keys(excluded)) {
 		fmt.Printf("conformance: left out, %s: %s\n", reason, strings.Join(excluded[reason], ", "))
 	}
 	if passed*10 < counted*9 {
 		t.Errorf("%d of %d: the gate is 90 %%", passed, counted)
+	}
+}
+
+// play plays the cases side by side: most of them wait most of the time.
+func play(t *testing.T, cases []*recorded, one func(*recorded) []difference) [][]difference {
+	results := make([][]difference, len(cases))
+	gate := make(chan struct{}, 16)
+	var wg sync.WaitGroup
+	for i, c := range cases {
+		gate <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-gate }()
+			results[i] = one(c)
+		})
+	}
+	wg.Wait()
+	return results
+}
+
+// judge fails a case that differs without a reason, and one that has a reason and agrees.
+func judge(t *testing.T, differences []difference, known bool) {
+	if len(differences) == 0 {
+		if known {
+			t.Errorf("agrees with AWS now: take it out of docs/conformance.md")
+		}
+		return
+	}
+	for i, d := range differences {
+		if i < 4 {
+			t.Logf("%s\n  AWS   %s\n  Newel %s", d.path, d.expected, d.have)
+		}
+	}
+	if !known {
+		t.Errorf("differs from AWS and docs/conformance.md does not say why")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -105,6 +106,10 @@ func (r *replay) step(ctx context.Context, s object) error {
 		return r.retry(ctx, s)
 	case "http":
 		return r.http(ctx, s)
+	case "collect_messages":
+		return r.collectMessages(ctx, s)
+	case "collect_logs":
+		return r.collectLogs(ctx, s)
 	case "background":
 		r.wg.Go(func() {
 			if err := r.steps(ctx, objects(s["steps"])); err != nil {
@@ -122,7 +127,9 @@ func (r *replay) step(ctx context.Context, s object) error {
 		r.capture(s["expect_snapshot_key"], v)
 	case "assert":
 		return r.assert(s)
-	case "sleep", "wait": // this server is consistent
+	case "wait":
+		return r.waitStacks(ctx)
+	case "sleep": // this server is consistent
 	default:
 		return fmt.Errorf("this replayer has no step %v", s["op"])
 	}
@@ -166,11 +173,17 @@ func (r *replay) api(ctx context.Context, serviceName, action string, args value
 	}
 	req := &aws.Request{Service: model.Key, Operation: action, Account: account, Region: region}
 	in, _ := args.(object)
+	if in == nil {
+		in = object{}
+	}
 	if op := model.Operations[action]; op != nil && op.Input != nil && op.Input.Payload != "" {
 		if body, ok := in[op.Input.Payload].(string); ok {
 			req.Body = []byte(body)
 			delete(in, op.Input.Payload)
 		}
+	}
+	if model.Key == "s3" && action == "GetObject" {
+		in["ChecksumMode"] = "ENABLED" // as today's SDKs ask
 	}
 	req.Input = []byte(encode(in))
 	out, err := r.caller.Call(ctx, req)
@@ -198,6 +211,13 @@ func (r *replay) api(ctx context.Context, serviceName, action string, args value
 	}
 	if v == nil {
 		v = object{}
+	}
+	if out.Stream != nil {
+		body, err := io.ReadAll(out.Stream)
+		if err = errors.Join(err, out.Stream.Close()); err != nil {
+			return nil, err
+		}
+		v[model.Operations[action].Output.Payload] = string(body)
 	}
 	v["ResponseMetadata"] = object{"HTTPStatusCode": number(max(out.Status, model.Operations[action].Status, 200))}
 	return v, nil
@@ -369,6 +389,13 @@ func (r *replay) holds(ctx context.Context, kind string, s object) (bool, error)
 		return slices.ContainsFunc(objects(v["executions"]), func(x object) bool {
 			return x["executionArn"] == a["executionArn"] && (kind == "execution_listed" && x["status"] == a["status"] || kind != "execution_listed" && x["status"] != "RUNNING")
 		}), err
+	case "version_listed", "version_not_listed":
+		return r.listed(ctx, a, "ListStateMachineVersions", "stateMachineVersions", "stateMachineVersionArn", kind)
+	case "alias_listed", "alias_not_listed":
+		return r.listed(ctx, a, "ListStateMachineAliases", "stateMachineAliases", "stateMachineAliasArn", kind)
+	case "log_group_deleted":
+		v, err := r.api(ctx, "logs", "DescribeLogGroups", object{"logGroupNamePrefix": a["logGroupName"]})
+		return len(objects(v["logGroups"])) == 0, err
 	case "state_machine_listed", "state_machine_not_listed":
 		v, err := r.api(ctx, "states", "ListStateMachines", object{})
 		there := slices.ContainsFunc(objects(v["stateMachines"]), func(x object) bool { return x["stateMachineArn"] == a["stateMachineArn"] })
