@@ -1,0 +1,216 @@
+package jsonata
+
+import (
+	"errors"
+	"math"
+
+	"github.com/newel-run/newel/asl/value"
+)
+
+// Expr is a compiled expression.
+type Expr struct {
+	text string
+	root *node
+}
+
+// String is the expression as it was written.
+func (x *Expr) String() string { return x.text }
+
+// Env is what an evaluation sees of the world.
+type Env struct {
+	Input    value.Value                           // the context, $ and $$
+	Absent   bool                                  // there is no input: the context is undefined
+	Bindings func(name string) (value.Value, bool) // variables, without their $; may be nil
+	Now      int64                                 // $now and $millis: milliseconds since 1970
+	Random   func() uint64                         // $random, $shuffle, $uuid; without it they fail
+	Limits   Limits
+}
+
+// Limits bound an evaluation; zero stands for the default.
+type Limits struct {
+	Steps int // nodes evaluated and items made: 10 million
+	Depth int // nodes evaluated inside each other: 3,000
+	Bytes int // allocated for results and what they are made of: 256 MiB
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.Steps == 0 {
+		l.Steps = 10_000_000
+	}
+	if l.Depth == 0 {
+		l.Depth = 3000
+	}
+	if l.Bytes == 0 {
+		l.Bytes = 256 << 20
+	}
+	return l
+}
+
+// ErrUnsupportedResult is the error of an expression whose result is a function or holds one.
+var ErrUnsupportedResult = errors.New("returned an unsupported result type")
+
+// Compile checks and compiles an expression, without the {% %} around it. Its error is an *Error.
+func Compile(text string) (x *Expr, err error) {
+	defer catch(&err)
+	return &Expr{text, resolve(parse(text))}, nil
+}
+
+func catch(err *error) {
+	switch r := recover().(type) {
+	case nil:
+	case *Error:
+		*err = r
+	default:
+		panic(r)
+	}
+}
+
+// Eval evaluates the expression. defined is false when the result is undefined. Its error is an *Error or
+// ErrUnsupportedResult.
+func (x *Expr) Eval(env Env) (result value.Value, defined bool, err error) {
+	defer catch(&err)
+	e := &evaluation{env: env, limits: env.Limits.withDefaults(), root: env.Input}
+	input := env.Input
+	if env.Absent {
+		e.root, input = undefined, undefined
+	} else if a, ok := input.(value.Array); ok {
+		input = &sequence{items: []any{a}, outer: true}
+	}
+	v := e.eval(x.root, input, &frame{})
+	if isUndefined(v) {
+		return nil, false, nil
+	}
+	e.measure(v)
+	result, ok := e.export(v)
+	if !ok {
+		return nil, false, ErrUnsupportedResult
+	}
+	return result, true, nil
+}
+
+// evaluation is the state of one evaluation.
+type evaluation struct {
+	env    Env
+	limits Limits
+	root   any
+	steps  int
+	depth  int
+	bytes  int
+	token  string // the function that runs
+	pos    int
+}
+
+// fail ends the evaluation with an error of the function that runs.
+func (e *evaluation) fail(code string, d detail) { panic(fail(code, e.pos, e.token, d)) }
+
+// step counts work.
+func (e *evaluation) step(n int) {
+	if e.steps += n; e.steps > e.limits.Steps {
+		panic(limitError(messageSteps))
+	}
+}
+
+// spend counts bytes before they are allocated; each also counts as a little work.
+func (e *evaluation) spend(n int) {
+	if n < 0 || n > e.limits.Bytes-e.bytes {
+		panic(limitError(messageBytes))
+	}
+	e.bytes += n
+	e.step(n >> 6)
+}
+
+// measure visits a value before it is written, so that one that shares its parts many times over, or is nested too
+// deep, meets the limits.
+func (e *evaluation) measure(v any) {
+	if e.depth++; e.depth > e.limits.Depth {
+		panic(limitError(messageDepth))
+	}
+	e.step(1)
+	if f, ok := v.(float64); ok && math.IsInf(f, 0) {
+		e.fail("D1001", detail{"value": f})
+	}
+	if items, ok := elements(v); ok {
+		for _, item := range items {
+			e.measure(item)
+		}
+	} else if o, ok := v.(*value.Object); ok {
+		for _, member := range o.All() {
+			e.measure(member)
+		}
+	}
+	e.depth--
+}
+
+// export turns a result into a value of the engine; what needs no change is shared. ok is false for a function.
+func (e *evaluation) export(v any) (value.Value, bool) {
+	switch v := v.(type) {
+	case missing:
+		return nil, true
+	case *function, *tuple:
+		return nil, false
+	case float64:
+		if math.IsInf(v, 0) || math.IsNaN(v) {
+			e.fail("D1001", detail{"value": v})
+		}
+		return value.Number(formatDouble(v)), true
+	case *sequence:
+		return e.exportItems(append(value.Array{}, v.items...))
+	case value.Array:
+		return e.exportItems(v)
+	case *value.Object:
+		return e.exportObject(v)
+	}
+	return v, true
+}
+
+func (e *evaluation) exportItems(items value.Array) (value.Value, bool) {
+	shared := true
+	for i, item := range items {
+		w, ok := e.export(item)
+		if !ok {
+			return nil, false
+		}
+		if same(item, w) {
+			continue
+		}
+		if shared {
+			items, shared = append(value.Array{}, items...), false
+		}
+		items[i] = w
+	}
+	return items, true
+}
+
+func (e *evaluation) exportObject(o *value.Object) (value.Value, bool) {
+	result := o
+	for name, member := range o.All() {
+		w, ok := e.export(member)
+		if !ok {
+			return nil, false
+		}
+		if same(member, w) {
+			continue
+		}
+		if result == o {
+			result = o.Clone()
+		}
+		if isUndefined(member) {
+			result.Delete(name)
+		} else {
+			result.Set(name, w)
+		}
+	}
+	return result, true
+}
+
+// same says whether export has left a value as it was.
+func same(before, after any) bool {
+	switch before := before.(type) {
+	case missing, float64, *sequence:
+		return false
+	case value.Array:
+		after, ok := after.(value.Array)
+		return ok && len(before) == len(after) && (len(before) == 0 || &before[0] == &after[0])
+	}
+	return before == after
+}

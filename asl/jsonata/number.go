@@ -1,0 +1,91 @@
+package jsonata
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/newel-run/newel/asl/value"
+)
+
+func numberOf(text string) value.Number { return value.Number(text) }
+
+// isNumber tells a number in either of its forms: as written, or computed.
+func isNumber(v any) (float64, bool) {
+	switch v := v.(type) {
+	case float64:
+		return v, true
+	case value.Number:
+		return v.Float64(), true
+	}
+	return 0, false
+}
+
+// numeric is isNumber for operands: NaN is no number, infinity is an error.
+func (e *evaluation) numeric(v any) (float64, bool) {
+	f, ok := isNumber(v)
+	if !ok || math.IsNaN(f) {
+		return 0, false
+	}
+	if math.IsInf(f, 0) {
+		e.fail("D1001", detail{"value": f})
+	}
+	return f, true
+}
+
+// formatNumber writes a double as JavaScript does: the shortest digits that give it back, an exponent from 1e21 on and
+// below 1e-6.
+func formatDouble(f float64) string {
+	switch {
+	case f == 0:
+		return "0"
+	case math.IsNaN(f):
+		return "NaN"
+	case math.IsInf(f, 1):
+		return "Infinity"
+	case math.IsInf(f, -1):
+		return "-Infinity"
+	}
+	if a := math.Abs(f); a >= 1e21 || a < 1e-6 {
+		mantissa, exp, _ := strings.Cut(strconv.FormatFloat(f, 'e', -1, 64), "e")
+		return mantissa + "e" + exp[:1] + strings.TrimLeft(exp[1:], "0")
+	}
+	return strconv.FormatFloat(f, 'f', -1, 64)
+}
+
+// precise rounds to the 15 significant digits that $string shows; integers keep all of theirs.
+func precise(f float64) float64 {
+	if math.Abs(f) < 1<<53 && f == math.Trunc(f) {
+		return f
+	}
+	f, _ = strconv.ParseFloat(strconv.FormatFloat(f, 'e', 14, 64), 64)
+	return f
+}
+
+// roundEven rounds half to even at a number of decimals, in decimal as it is written.
+func roundEven(f float64, precision int) float64 {
+	f = shift(f, precision)
+	result := math.Floor(f + 0.5)
+	if math.Abs(f) >= 1<<52 {
+		result = f
+	}
+	if math.Abs(result-f) == 0.5 && math.Abs(math.Mod(result, 2)) == 1 {
+		result--
+	}
+	result = shift(result, -precision)
+	if result == 0 {
+		return 0
+	}
+	return result
+}
+
+// shift moves the decimal point of a number's shortest text.
+func shift(f float64, places int) float64 {
+	if places == 0 || math.IsInf(f, 0) || math.IsNaN(f) {
+		return f
+	}
+	mantissa, exp, _ := strings.Cut(strconv.FormatFloat(f, 'e', -1, 64), "e")
+	n, _ := strconv.Atoi(exp)
+	f, _ = strconv.ParseFloat(mantissa+"e"+strconv.Itoa(n+places), 64)
+	return f
+}

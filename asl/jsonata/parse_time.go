@@ -1,0 +1,248 @@
+package jsonata
+
+import (
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var isoTime = regexp.MustCompile(`^\d{4}(-[01]\d)*(-[0-3]\d)*(T[0-2]\d:[0-5]\d:[0-5]\d)*(\.\d+)?([+-][0-2]\d:?[0-5]\d|Z)?$`)
+
+func toMillis(e *evaluation, s string, args []any) any {
+	if picture, ok := args[1].(string); ok {
+		return e.parseTime(s, picture)
+	}
+	if !isoTime.MatchString(s) {
+		e.fail("D3110", detail{"value": s})
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02T15:04:05.999999999", "2006-01-02", "2006-01", "2006"} {
+		if at, err := time.Parse(layout, s); err == nil {
+			return float64(at.UnixMilli())
+		}
+	}
+	return math.NaN()
+}
+
+// reader reads the text of one component.
+type reader struct {
+	name  byte
+	regex string
+	parse func(s string) float64
+}
+
+func (e *evaluation) reader(c component) reader {
+	r := reader{name: c.name}
+	switch {
+	case c.name == 0:
+		r.regex = regexp.QuoteMeta(c.literal)
+	case c.name == 'Z' || c.name == 'z':
+		r.regex, r.parse = zoneReader(c)
+	case c.name == 'f' && c.integer != nil && c.integer.primary == '1':
+		r.regex, r.parse = "[0-9]+", func(s string) float64 { return e.parseInteger(s[:min(3, len(s))], c.integer) }
+	case c.integer != nil:
+		r.regex = e.integerRegex(c)
+		r.parse = func(s string) float64 { return e.parseInteger(s, c.integer) }
+	default:
+		r.regex = "[a-zA-Z]+"
+		names := e.componentNames(c)
+		r.parse = func(s string) float64 {
+			if n, ok := names[s]; ok {
+				return float64(n)
+			}
+			return math.NaN()
+		}
+	}
+	return r
+}
+
+func (e *evaluation) componentNames(c component) map[string]int {
+	names := map[string]int{}
+	add := func(name string, n int) {
+		if c.max > 0 && len(name) > c.max {
+			name = name[:c.max]
+		}
+		names[name] = n
+	}
+	switch c.name {
+	case 'M', 'x':
+		for m := time.January; m <= time.December; m++ {
+			add(m.String(), int(m))
+		}
+	case 'F':
+		for d := 1; d <= 7; d++ {
+			add(time.Weekday(d%7).String(), d)
+		}
+	case 'P':
+		names = map[string]int{"am": 0, "AM": 0, "pm": 1, "PM": 1}
+	default:
+		e.fail("D3133", detail{"value": string(rune(c.name))})
+	}
+	return names
+}
+
+func (e *evaluation) integerRegex(c component) string {
+	p := c.integer
+	upper := p.letters == 'u'
+	switch {
+	case p.primary == 'a' && upper:
+		return "[A-Z]+"
+	case p.primary == 'a':
+		return "[a-z]+"
+	case p.primary == 'i' && upper:
+		return "[MDCLXVI]+"
+	case p.primary == 'i':
+		return "[mdclxvi]+"
+	case p.primary == 'w':
+		return wordRegex
+	case p.primary == '?':
+		e.fail("D3130", detail{"value": p.token})
+	}
+	regex := "[0-9]+"
+	if w := p.mandatory + p.optional; strings.IndexByte("Hhms", c.name) >= 0 && w >= 2 {
+		c.digits = w
+	}
+	if c.digits > 0 && c.digits <= 1000 {
+		regex = "[0-9]{" + strconv.Itoa(max(0, c.digits-p.optional)) + "," + strconv.Itoa(c.digits) + "}"
+	}
+	if p.ordinal {
+		regex += "(?:th|st|nd|rd)"
+	}
+	return regex
+}
+
+// zoneReader reads an offset in minutes.
+func zoneReader(c component) (string, func(s string) float64) {
+	regex, skip := "[-+][0-9]+", 0
+	separator := ""
+	if c.integer != nil && c.integer.regular > 0 {
+		separator = string(c.integer.groups[0].char)
+		regex += regexp.QuoteMeta(separator) + "[0-9]+"
+	}
+	if c.name == 'z' {
+		regex, skip = "GMT"+regex, 3
+	}
+	return regex, func(s string) float64 {
+		s = s[skip:]
+		hours, minutes := s, "0"
+		if separator != "" {
+			hours, minutes, _ = strings.Cut(s, separator)
+		} else if len(s) > 3 {
+			hours, minutes = s[:3], s[3:]
+		}
+		h, _ := strconv.Atoi(strings.TrimPrefix(hours, "+"))
+		m, _ := strconv.Atoi(minutes)
+		return float64(h*60 + m)
+	}
+}
+
+// parseTime reads a time by a picture. What is more significant than the given components is taken from now, what is
+// less significant is zero; a gap between them is an error.
+func (e *evaluation) parseTime(s, picture string) any {
+	var readers []reader
+	regex := "(?i)^"
+	for _, c := range e.timePicture(picture) {
+		r := e.reader(c)
+		readers = append(readers, r)
+		regex += "(" + r.regex + ")"
+	}
+	e.spend(64 * len(regex))
+	re, err := regexp.Compile(regex + "$")
+	if err != nil {
+		e.fail("D3136", nil)
+	}
+	m := re.FindStringSubmatch(s)
+	if m == nil {
+		return undefined
+	}
+	got := map[byte]float64{}
+	for i, r := range readers {
+		if r.parse != nil {
+			got[r.name] = r.parse(m[i+1])
+		}
+	}
+	if len(got) == 0 {
+		return undefined
+	}
+	return e.assemble(got)
+}
+
+// onlyOf says whether there are components of a family, all of them among those allowed. A component that is zero does
+// not count.
+func onlyOf(got map[byte]float64, family, allowed string) bool {
+	some := false
+	for i := range len(family) {
+		if v := got[family[i]]; v == 0 || math.IsNaN(v) {
+			continue
+		}
+		if strings.IndexByte(allowed, family[i]) < 0 {
+			return false
+		}
+		some = true
+	}
+	return some
+}
+
+func (e *evaluation) assemble(got map[byte]float64) any {
+	const dates, times = "YXMxWwdD", "PHhmsf"
+	order, ofYear := "YMD", false
+	switch {
+	case onlyOf(got, dates, "YMD"):
+	case onlyOf(got, dates, "Yd"):
+		order, ofYear = "YD", true
+	case onlyOf(got, dates, "Xxw"):
+		order = "XxwF"
+	case onlyOf(got, dates, "XW"):
+		order = "XWF"
+	}
+	halfDays := !onlyOf(got, times, "Hmsf") && onlyOf(got, times, "Phmsf")
+	if halfDays {
+		order += "Phmsf"
+	} else {
+		order += "Hmsf"
+	}
+	started, ended := false, false
+	for i := range len(order) {
+		name := order[i]
+		v, ok := got[name]
+		switch {
+		case ok && !math.IsNaN(v):
+			if started = true; ended {
+				e.fail("D3136", nil)
+			}
+		case started:
+			ended = true
+			got[name] = 0
+			if name == 'M' || name == 'D' || name == 'd' {
+				got[name] = 1
+			}
+		default:
+			got[name] = float64(fragment(time.UnixMilli(e.env.Now).UTC(), name))
+		}
+	}
+	if strings.HasPrefix(order, "X") {
+		e.fail("D3136", nil) // dates by week are not supported, as in the reference implementation
+	}
+	month, day := max(1, got['M']), got['D']
+	if ofYear {
+		month, day = 1, got['d']
+	}
+	hour := got['H']
+	if halfDays {
+		hour = math.Mod(got['h'], 12) + 12*got['P']
+	}
+	return utcMillis(got['Y'], month, day, hour, got['m'], got['s'], got['f'], got['Z']+got['z'])
+}
+
+// utcMillis is a time of the proleptic calendar; components may be beyond their usual range.
+func utcMillis(year, month, day, hour, minute, second, milli, zone float64) any {
+	if math.Abs(year) > 275760 || math.Abs(day) > 1e8 || math.Abs(month) > 1e6 {
+		return math.NaN()
+	}
+	if year >= 0 && year <= 99 {
+		year += 1900 // as JavaScript's Date.UTC has it
+	}
+	days := float64(time.Date(int(year), time.Month(int(month)), int(day), 0, 0, 0, 0, time.UTC).UnixMilli())
+	return days + hour*3.6e6 + (minute-zone)*6e4 + second*1e3 + milli
+}
