@@ -71,7 +71,7 @@ func TestRefusals(t *testing.T) {
 		"Only one of Input, InputPath, or InputTransformer":           {"Arn": queueARN, "Input": "{}", "InputPath": "$.detail"},
 		"JSON syntax error in input":                                  {"Arn": queueARN, "Input": "{"},
 		"Invalid InputPath":                                           {"Arn": queueARN, "InputPath": "detail["},
-		"contains invalid placeholder":                         {"Arn": queueARN, "InputTransformer": object{"InputTemplate": "<nope>"}},
+		"contains invalid placeholder":                                {"Arn": queueARN, "InputTransformer": object{"InputTemplate": "<nope>"}},
 		"Newel does not implement KinesisParameters of a target":      {"Arn": queueARN, "KinesisParameters": object{"PartitionKeyPath": "$.id"}},
 		"Parameter(s) SqsParameters must be specified for target: 1.": {"Arn": queueARN + ".fifo"},
 		"cannot be a target of its own rules":                         {"Arn": "arn:aws:events:us-east-1:000000000000:event-bus/default"},
