@@ -29,7 +29,7 @@ type Env struct {
 // Limits bound an evaluation; zero stands for the default.
 type Limits struct {
 	Steps int // nodes evaluated and items made: 10 million
-	Depth int // nodes evaluated inside each other: 3,000
+	Depth int // nodes evaluated inside each other: 10,000
 	Bytes int // allocated for results and what they are made of: 256 MiB
 }
 
@@ -38,13 +38,16 @@ func (l Limits) withDefaults() Limits {
 		l.Steps = 10_000_000
 	}
 	if l.Depth == 0 {
-		l.Depth = 3000
+		l.Depth = 10_000
 	}
 	if l.Bytes == 0 {
 		l.Bytes = 256 << 20
 	}
 	return l
 }
+
+// maxResultDepth leaves room below the depth that a JSON text may have, for what a result is put into.
+const maxResultDepth = 900
 
 // ErrUnsupportedResult is the error of an expression whose result is a function or holds one.
 var ErrUnsupportedResult = errors.New("returned an unsupported result type")
@@ -80,6 +83,7 @@ func (x *Expr) Eval(env Env) (result value.Value, defined bool, err error) {
 	if isUndefined(v) {
 		return nil, false, nil
 	}
+	e.depth, e.limits.Depth = 0, min(e.limits.Depth, maxResultDepth)
 	e.measure(v)
 	result, ok := e.export(v)
 	if !ok {

@@ -1,0 +1,173 @@
+package jsonata_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/newel-run/newel/asl/jsonata"
+	"github.com/newel-run/newel/asl/value"
+)
+
+// evaluate gives the result as JSON text, "undefined", or the error's text.
+func evaluate(t testing.TB, text, input string, limits jsonata.Limits) string {
+	t.Helper()
+	v, err := value.Parse([]byte(input))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := jsonata.Compile(text)
+	if err != nil {
+		return err.Error()
+	}
+	random := uint64(0)
+	got, defined, err := x.Eval(jsonata.Env{Input: v, Now: 1700000000123, Limits: limits, Random: func() uint64 {
+		random += 0x9e3779b97f4a7c15
+		return random
+	}})
+	switch {
+	case err != nil:
+		return err.Error()
+	case !defined:
+		return "undefined"
+	}
+	return string(value.Append(nil, got))
+}
+
+func TestResults(t *testing.T) {
+	const input = `{"price":1.10,"big":12345678901234567890,"list":[1,2,3,4,5],"o":{"b":1,"a":2}}`
+	for _, c := range []struct{ text, want string }{
+		// numbers keep their digits until they are used
+		{"price", `1.10`},
+		{"big", `12345678901234567890`},
+		{"price * 1", `1.1`},
+		{"1.50", `1.50`},
+		{"-1.50", `-1.50`},
+		{"[1e3, 1e21 + 1, 0.1 + 0.2, 1e-7 * 1]", `[1e3,1e+21,0.30000000000000004,1e-7]`},
+		{"$string(0.1 + 0.2)", `"0.3"`},
+		{"o", `{"b":1,"a":2}`},
+		{"nothing", `undefined`},
+		{"{'a': nothing, 'b': 1}", `{"b":1}`},
+		{"[nothing]", `[]`},
+		// AWS's functions
+		{"$random(42)", `0.7275636800328681`},
+		{"$random() < 1", `true`},
+		{"$partition(list, 2)", `[[1,2],[3,4],[5]]`},
+		{"$partition(list, 2.9)", `[[1,2],[3,4],[5]]`},
+		{"$partition(list, 0)", `D3200: The second argument of the partition function must be a positive number`},
+		{"$range(0, 10, 5)", `[0,5,10]`},
+		{"$range(3, 1, -1)", `[3,2,1]`},
+		{"$hash('abc', 'MD5')", `"900150983cd24fb0d6963f7d28e17f72"`},
+		{"$hash('abc', 'SHA-1')", `"a9993e364706816aba3e25717850c26c9cd0d89d"`},
+		{"$hash('abc', 'SHA-256')", `"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"`},
+		{"$parse('{\"a\": [1.0]}').a", `[1.0]`},
+		{"$match($uuid(), /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/) ~> $count()", `1`},
+		{"$eval('1')", `T1006: Attempted to invoke a non-function`},
+		{"$millis()", `1700000000123`},
+		{"$now()", `"2023-11-14T22:13:20.123Z"`},
+		// errors
+		{"1 +", `S0207: Unexpected end of expression`},
+		{"a ?? b", `S0211: The symbol "?" cannot be used as a unary operator`},
+		{"/(?=a)/", "S0303: The regular expression is not supported: error parsing regexp: invalid or unsupported Perl syntax: `(?=`"},
+		{`$contains("aa", /(a)\1/)`, "S0303: The regular expression is not supported: error parsing regexp: invalid escape sequence: `\\1`"},
+		{"sum(list)", `T1005: Attempted to invoke a non-function. Did you mean $sum?`},
+		{"$nope()", `T1006: Attempted to invoke a non-function`},
+		{"'a' + 1", `T2001: The left side of the "+" operator must evaluate to a number`},
+		{"$uppercase(1)", `T0410: Argument 1 of function "uppercase" does not match function signature`},
+		{"$error('mine')", `D3137: mine`},
+		{"$sum", `returned an unsupported result type`},
+		{"{'f': function(){1}}", `returned an unsupported result type`},
+		{"1/0", `D1001: Number out of range: null`},
+	} {
+		if got := evaluate(t, c.text, input, jsonata.Limits{}); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.text, got, c.want)
+		}
+	}
+}
+
+// TestLimits shows that an expression which would run, grow or nest without an end becomes an error.
+func TestLimits(t *testing.T) {
+	const timeout, memory, stack = "Expression evaluation timeout", "Expression evaluation memory limit exceeded", "Stack overflow error"
+	for _, c := range []struct{ text, want string }{
+		{"($f := function($n){$f($n + 1)}; $f(0))", timeout},
+		{"($f := function($n){1 + $f($n + 1)}; $f(0))", stack},
+		{"$map([1..1000], function($i){$map([1..1000], function($j){$i * $j})})", timeout},
+		{"[1..10000000].[1..10000000]", memory},
+		{"$pad('a', 1e12)", memory},
+		{"($d := function($s, $n){$n = 0 ? $s : $d($s & $s, $n - 1)}; $d('0123456789', 40))", memory},
+		{"($d := function($a, $n){$n = 0 ? $a : $d([$a, $a], $n - 1)}; $d([1, 2], 40))", memory},
+		{"($d := function($a, $n){$n = 0 ? $string($a) : $d({'a': $a, 'b': $a}, $n - 1)}; $d(1, 60))", timeout},
+		{"($d := function($a, $n){$n = 0 ? $a : $d({'a': $a}, $n - 1)}; $d(1, 2000))", stack},
+		{strings.Repeat("(", 100000), stack},
+		{strings.Repeat("[", 100000), stack},
+		{"1" + strings.Repeat("+1", 100000), stack},
+		{"a" + strings.Repeat("[0]", 100), `undefined`},
+		{"-" + strings.Repeat("-", 100000) + "1", stack},
+	} {
+		limits := jsonata.Limits{Steps: 2_000_000, Bytes: 64 << 20}
+		if got := evaluate(t, c.text, `{}`, limits); got != c.want {
+			t.Errorf("%.80s: got %.100s, want %s", c.text, got, c.want)
+		}
+	}
+}
+
+// TestTailCalls shows that calls which end a lambda need no stack.
+func TestTailCalls(t *testing.T) {
+	const text = "($f := function($n, $sum){$n = 0 ? $sum : $f($n - 1, $sum + $n)}; $f(100000, 0))"
+	if got := evaluate(t, text, `{}`, jsonata.Limits{}); got != "5000050000" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestInputIsNotChanged shows that a transform works on a copy.
+func TestInputIsNotChanged(t *testing.T) {
+	input := value.NewObject(value.Member{Name: "a", Value: value.NewObject(value.Member{Name: "b", Value: value.Number("1")})})
+	x, err := jsonata.Compile(`$ ~> |a|{"b": 2, "c": b}|`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := x.Eval(jsonata.Env{Input: input})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := string(value.Append(nil, got)); s != `{"a":{"b":2,"c":1}}` {
+		t.Errorf("got %s", s)
+	}
+	if s := string(value.Append(nil, input)); s != `{"a":{"b":1}}` {
+		t.Errorf("the input became %s", s)
+	}
+}
+
+func TestErrorHasPosition(t *testing.T) {
+	_, err := jsonata.Compile("a.b + )")
+	var e *jsonata.Error
+	if !errors.As(err, &e) || e.Code != "S0211" || e.Position != 7 || e.Token != ")" {
+		t.Errorf("got %+v", e)
+	}
+}
+
+func BenchmarkPath(b *testing.B) {
+	benchmark(b, "order.customer.address.city", `{"order":{"customer":{"address":{"city":"Paris"}}}}`)
+}
+
+func BenchmarkSum(b *testing.B) {
+	products := strings.Repeat(`{"price":12.5,"quantity":3},`, 19) + `{"price":1.25,"quantity":4}`
+	benchmark(b, "$sum(products.(price * quantity))", `{"products":[`+products+`]}`)
+}
+
+func benchmark(b *testing.B, text, input string) {
+	v, err := value.Parse([]byte(input))
+	if err != nil {
+		b.Fatal(err)
+	}
+	x, err := jsonata.Compile(text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := x.Eval(jsonata.Env{Input: v}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
