@@ -84,7 +84,7 @@ func (e *evaluation) component(marker string) component {
 	if presentation == "" {
 		presentation = defaultPresentation[c.name]
 	}
-	if presentation == "" {
+	if presentation == "" || defaultPresentation[c.name] == "" {
 		e.fail("D3132", detail{"value": string(rune(c.name))})
 	}
 	switch {

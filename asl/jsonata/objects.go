@@ -51,6 +51,9 @@ func lookup(e *evaluation, args []any) any {
 
 func (e *evaluation) spread(v any) any {
 	if items, ok := elements(v); ok {
+		if len(items) == 0 {
+			return &sequence{}
+		}
 		all := value.Array{}
 		for _, item := range items {
 			if s := e.spread(item); !isUndefined(s) {

@@ -76,7 +76,9 @@ func (e *evaluation) pathStep(n *node, input []any, env *frame, isLast bool) any
 	}
 	simple := n.kind == kindName && n.predicates == nil && n.group == nil && !n.keepArray
 	result := &sequence{}
-	for i, item := range input {
+	var first any
+	results := 0
+	for _, item := range input {
 		var v any
 		if object, ok := item.(*value.Object); simple && ok {
 			e.step(1)
@@ -92,8 +94,8 @@ func (e *evaluation) pathStep(n *node, input []any, env *frame, isLast bool) any
 		}
 		inner, isArray := elements(v)
 		s, _ := v.(*sequence)
-		if isArray && isLast && len(input) == 1 && i == 0 && (s == nil || s.plain) {
-			return v
+		if results++; results == 1 {
+			first = v
 		}
 		switch {
 		case !isArray || s != nil && s.cons:
@@ -102,6 +104,11 @@ func (e *evaluation) pathStep(n *node, input []any, env *frame, isLast bool) any
 		default:
 			e.spend(16 * len(inner))
 			result.items = append(result.items, inner...)
+		}
+	}
+	if _, isArray := elements(first); isArray && isLast && results == 1 {
+		if s, ok := first.(*sequence); !ok || s.plain {
+			return first // an array that is the only result stays what it is
 		}
 	}
 	return result

@@ -74,16 +74,16 @@ func runeIndex(s string, n int) int {
 }
 
 func substringBefore(_ *evaluation, s string, args []any) any {
-	part, _ := args[1].(string)
-	if i := strings.Index(s, part); i >= 0 {
+	part, ok := args[1].(string)
+	if i := strings.Index(s, part); ok && i >= 0 {
 		return s[:i]
 	}
 	return s
 }
 
 func substringAfter(_ *evaluation, s string, args []any) any {
-	part, _ := args[1].(string)
-	if i := strings.Index(s, part); i >= 0 {
+	part, ok := args[1].(string)
+	if i := strings.Index(s, part); ok && i >= 0 {
 		return s[i+len(part):]
 	}
 	return s
