@@ -176,7 +176,7 @@ func (a *app) deploy(ctx context.Context, c *client, p *deployable, given map[st
 		return nil, err
 	}
 	shown := &progress{app: a}
-	info, err := c.settle(ctx, out.StackID, seen, shown.show)
+	info, err := c.settle(ctx, out.StackID, seen, shown)
 	if err != nil {
 		return nil, err
 	}
@@ -332,7 +332,7 @@ func (a *app) remove(ctx context.Context, c *client, before *stackInfo) error {
 		return err
 	}
 	shown := &progress{app: a}
-	after, err := c.settle(ctx, before.StackID, seen, shown.show)
+	after, err := c.settle(ctx, before.StackID, seen, shown)
 	if err != nil || after == nil || after.StackStatus == "DELETE_COMPLETE" {
 		return err
 	}
