@@ -2,7 +2,6 @@ package jsonata
 
 import (
 	"math"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -209,7 +208,7 @@ func (e *evaluation) formatZone(c component, hours, minutes int) string {
 	case n == 1, n == 2:
 		text = e.formatInteger(float64(hours), c.integer)
 		if minutes != 0 {
-			text += ":" + strconv.Itoa(100 + minutes)[1:]
+			text += ":" + e.formatInteger(float64(minutes), e.integerPicture("00"))
 		}
 	default:
 		e.fail("D3134", detail{"value": float64(n)})

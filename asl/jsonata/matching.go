@@ -173,7 +173,10 @@ func replace(e *evaluation, s string, args []any) any {
 		return s
 	}
 	if pattern, ok := args[1].(string); ok {
-		with, _ := args[2].(string)
+		with, ok := args[2].(string)
+		if !ok && strings.Contains(s, pattern) { // the reference implementation inserts the function's source
+			e.fail("D3012", nil)
+		}
 		e.spend(min(strings.Count(s, pattern), limit)*len(with) + len(s))
 		return strings.Replace(s, pattern, with, min(limit, len(s)+1))
 	}
