@@ -153,6 +153,7 @@ func (r *run) instance(ctx context.Context, plan *Plan, res *Resource, rec *Reco
 		if i.Properties, err = r.s.dynamic(ctx, r.request(0, 0), v.(*value.Object)); err != nil {
 			return i, err
 		}
+		i.Shown = scope.hiding(plan.Template).shown(res.Properties)
 	}
 	r.tags(i, res)
 	generation := 0
@@ -313,7 +314,7 @@ func (r *run) make(ctx context.Context, plan *Plan, res *Resource, old *Record, 
 	reserve := func(s *Stack, tx store.Tx) error { return r.reserve(tx, s, rec) }
 	err := r.transact(ctx, reserve, func(s *Stack, log func(Event)) {
 		r.describe(rec, plan, res)
-		rec.Attempt = value.Append(nil, digestOf(res.Type, next.Properties))
+		rec.attempt(res.Type, next)
 		if i := slices.Index(s.Resources, old); old != nil && i >= 0 {
 			rec.Before = old
 			s.Resources[i] = rec
@@ -339,7 +340,7 @@ func (r *run) alter(ctx context.Context, plan *Plan, res *Resource, rec *Record,
 	err := r.transact(ctx, reserve, func(s *Stack, log func(Event)) {
 		r.describe(rec, plan, res)
 		rec.Base = firstNonEmpty(rec.Attempt, rec.Properties)
-		rec.Attempt = value.Append(nil, digestOf(res.Type, next.Properties))
+		rec.attempt(res.Type, next)
 		r.mark(s, rec, "UPDATE_IN_PROGRESS", "", log)
 	})
 	if err != nil {

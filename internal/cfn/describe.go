@@ -136,7 +136,7 @@ func shownParameters(t *Template, values []ParameterValue) []ParameterValue {
 			continue
 		}
 		if q := t.parameter(v.ParameterKey); q != nil && q.NoEcho {
-			out[i].ParameterValue, out[i].ResolvedValue = "****", ""
+			out[i].ParameterValue, out[i].ResolvedValue = hidden, ""
 		}
 	}
 	return out

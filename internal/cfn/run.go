@@ -94,7 +94,7 @@ func (r *run) mark(s *Stack, rec *Record, to, reason string, log func(Event)) {
 func (r *run) note(s *Stack, rec *Record, to, reason string, log func(Event)) {
 	now := r.s.env.Now()
 	log(Event{ID: fmt.Sprintf("%s-%s-%s", rec.ID, to, now.UTC().Format("2006-01-02T15:04:05.000Z")), LogicalID: rec.ID, PhysicalID: rec.Ref,
-		Type: rec.Type, Status: to, Reason: reason, At: now, Token: s.Token, Properties: string(firstNonEmpty(rec.Attempt, rec.Properties))})
+		Type: rec.Type, Status: to, Reason: reason, At: now, Token: s.Token, Properties: string(firstNonEmpty(rec.Shown, rec.Attempt, rec.Properties))})
 }
 
 func firstNonEmpty(list ...json.RawMessage) json.RawMessage {

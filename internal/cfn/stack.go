@@ -82,6 +82,7 @@ type Record struct {
 	Properties json.RawMessage `json:",omitempty"` // as last deployed, long strings replaced by their digest; none until it was made
 	// While an update is under way or has failed: Base is what it started from, Attempt what it wants.
 	Base, Attempt json.RawMessage `json:",omitempty"`
+	Shown         json.RawMessage `json:",omitempty"` // the properties as events show them, where a NoEcho parameter hides something
 	Follows       []string        `json:",omitempty"` // logical ids of what it refers to
 	Generation    int             `json:",omitempty"` // how often it was replaced
 	Keep          string          `json:",omitempty"` // DeletionPolicy: "Retain", "RetainExceptOnCreate"

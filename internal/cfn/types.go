@@ -85,7 +85,8 @@ type Instance struct {
 	Ref             string // physical id once it exists
 	Attributes      map[string]string
 	Properties      *value.Object
-	Object          []byte // what Type.Object names
+	Shown           *value.Object // Properties as events show them, where a NoEcho parameter hides something; else nil
+	Object          []byte        // what Type.Object names
 }
 
 func (i *Instance) get(property string) value.Value {
