@@ -66,6 +66,9 @@ type Event struct {
 	// TaskFailed of .sync and .waitForTaskToken tasks: a callback's waits for TaskSubmitted to go before it in the history,
 	// while after the request's own failure there is no TaskSubmitted.
 	Callback bool
+	// Gone is a pure look-up, as Pieces is: whether there is no activity of that ARN now. A task of one that is gone fails
+	// before it is scheduled. nil: none is.
+	Gone func(activityARN string) bool
 }
 
 // Start is what an execution begins with.

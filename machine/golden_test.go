@@ -31,6 +31,7 @@ var rewrite = flag.Bool("rewrite", false, "write the golden conversations anew; 
 //	fire                         the earliest timer fires; the clock goes there
 //	refire                       the timer that fired last fires again
 //	clock +DURATION              the clock goes on
+//	gone ARN                     from here on there is no such activity
 //	stop "ERROR" "CAUSE"
 //	continue
 //
@@ -119,6 +120,9 @@ func (c *conversation) block(lines []string) string {
 	case "limits":
 		c.limits(rest)
 		return ""
+	case "gone":
+		c.w.gone = func(arn string) bool { return arn == rest }
+		return ""
 	case "clock":
 		d, err := time.ParseDuration(rest)
 		c.must(err)
@@ -126,6 +130,7 @@ func (c *conversation) block(lines []string) string {
 		return ""
 	}
 	ev := c.event(verb, rest)
+	ev.Gone = c.w.gone
 	return c.show(c.w.step(ev))
 }
 
@@ -163,7 +168,7 @@ func (c *conversation) event(verb, rest string) Event {
 	switch verb {
 	case "start", "express":
 		fresh := newWorld(c.t, c.w.def)
-		fresh.lim, fresh.now = c.w.lim, c.w.now
+		fresh.lim, fresh.now, fresh.gone = c.w.lim, c.w.now, c.w.gone
 		c.w = fresh
 		ev = startEvent(c.w.now, big(rest))
 		ev.Start.Express = verb == "express"

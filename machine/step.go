@@ -38,6 +38,7 @@ type run struct {
 	def    *asl.Definition
 	pieces Pieces
 	lim    Limits
+	gone   func(activityARN string) bool // Event.Gone
 	now    time.Time
 	ms     int64 // now, epoch milliseconds
 
@@ -73,7 +74,7 @@ type touched struct {
 // A Result with NoOp has neither changes nor history nor commands; its Answer, Status and More (a Continue is still due)
 // are those of the state as it is.
 func Step(def *asl.Definition, pieces Pieces, ev Event, lim Limits) Result {
-	w := &run{def: def, pieces: pieces, lim: lim.withDefaults()}
+	w := &run{def: def, pieces: pieces, lim: lim.withDefaults(), gone: ev.Gone}
 	w.contextOf, w.randomOf = w.context, w.nextRandom
 	if ev.Kind == Started {
 		w.clock(ev.Now, 0)

@@ -24,6 +24,10 @@ func (w *run) startTask(f *Frame, s *asl.State, input *value.Doc) {
 		w.fail(f, dataLimit(s.Name))
 		return
 	}
+	if t.Integration.Kind == asl.Activity && w.gone != nil && w.gone(t.Resource) {
+		w.failState(f, s, &asl.Error{Name: errRuntime, Cause: "The activity " + t.Resource + " does not exist."})
+		return
+	}
 	f.timeout, f.beat = t.Timeout, t.Heartbeat
 	w.recordScheduled(f, s, t)
 	if s.Task.Integration.Kind == asl.Activity {

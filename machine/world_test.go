@@ -28,6 +28,7 @@ type world struct {
 	timers  []Timer
 	tasks   map[Attempt]*Task
 	now     time.Time
+	gone    func(activityARN string) bool
 	last    Result
 }
 

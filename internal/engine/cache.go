@@ -168,5 +168,8 @@ func (e *Engine) step(ctx context.Context, x *execution, ev machine.Event) (res 
 			err = f.err
 		}
 	}()
+	if e.cfg.Gone != nil {
+		ev.Gone = func(activity string) bool { return e.cfg.Gone(ctx, x.arn, activity) }
+	}
 	return machine.Step(x.def, e.lookup(ctx, x), ev, e.cfg.Limits), nil
 }

@@ -99,6 +99,9 @@ type Config struct {
 	Retention time.Duration
 	// Cached is how many executions stay in memory between events; 0 means 4,096.
 	Cached int
+	// Gone reports whether there is no activity of that ARN, as an execution sees it; nil: none is gone. It is asked while
+	// a step is worked out, must be quick and must not call the engine.
+	Gone func(ctx context.Context, execution, activity string) bool
 	// Finished is called after the commit that ends an execution; nil for none.
 	Finished func(arn string, status machine.Status)
 	// Ended is called after the end of an execution of either type, with its duration, for metrics; nil for none.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -169,6 +170,16 @@ func (s *Service) scheduleActivityTask(c *service.Context, tx store.Tx) (any, er
 	tx.Set(waitingKey(a.ARN).U64(a.Last), b)
 	c.After = append(c.After, func() { s.polls.wake(a.ARN) })
 	return nil, writeActivity(tx, a)
+}
+
+// activityGone is engine.Config.Gone. It asks at the seam, as the task's hand-over does, so that both see the same
+// activity; where there is no answer the hand-over finds out.
+func (s *Service) activityGone(ctx context.Context, execution, activity string) bool {
+	of, _ := aws.ParseARN(execution)
+	input := append(value.AppendString([]byte(`{"activityArn":`), activity), '}')
+	_, err := s.env.Caller.Call(ctx, &aws.Request{Service: "states", Operation: "DescribeActivity", Account: of.Account, Region: of.Region, Input: input})
+	var e *aws.Error
+	return errors.As(err, &e) && e.Code == "ActivityDoesNotExist"
 }
 
 // longPoll is how long a poll waits for a task.

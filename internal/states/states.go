@@ -64,7 +64,7 @@ func New(cfg Config) *Service {
 			s.logger.add(definition, execution, events)
 			s.meter.history(definition, execution, events)
 		},
-		Ended: s.meter.ended,
+		Ended: s.meter.ended, Gone: s.activityGone,
 	})
 	s.Service = service.New("states", cfg.Env, s.rows())
 	s.Place = func(_, _, key string) store.Partition { return store.Place(cfg.Env.Store.Partitions(), key) }
