@@ -28,7 +28,10 @@ type recorded struct {
 	Steps     []object
 	Expected  object
 	Tokens    []tokenRule
-	Normalise struct {
+	// The script that uses mocked responses where the recorded one has called real services.
+	StepsLocal  []object    `json:"steps_local"`
+	TokensLocal []tokenRule `json:"tokens_local"`
+	Normalise   struct {
 		HistoryOrder  string   `json:"history_order"`
 		HistoryPrefix bool     `json:"history_prefix"`
 		SortUnder     []string `json:"sort_lists_under"`
@@ -77,6 +80,12 @@ func load(t *testing.T, dir string, areas []string) []*recorded {
 			c := &recorded{}
 			if err := decode(text, c); err != nil {
 				t.Fatalf("%s: %v", file, err)
+			}
+			if c.Area == "local_mocking" && c.StepsLocal != nil {
+				c.Steps = c.StepsLocal
+				if c.TokensLocal != nil {
+					c.Tokens = c.TokensLocal
+				}
 			}
 			if c.Status == "full" {
 				cases = append(cases, c)

@@ -46,7 +46,7 @@ func (w *run) startTask(f *Frame, s *asl.State, input *value.Doc) {
 
 // request evaluates the fields of a Task state.
 func (w *run) request(f *Frame, s *asl.State, input *value.Doc) (*Task, error) {
-	t := &Task{Integration: s.Task.Integration, Resource: s.Task.Resource, State: s.Name}
+	t := &Task{Integration: s.Task.Integration, Resource: s.Task.Resource, State: s.Name, Retries: int(f.retryCount)}
 	var err error
 	if t.Arguments, err = s.Arguments(w.env(f, forArguments, input)); err != nil {
 		return nil, err

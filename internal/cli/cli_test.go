@@ -21,8 +21,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"newel": func() { os.Exit(Main(os.Args[1:])) }})
 }
 
-// TestScripts runs the command line as its users do. "server [DIR]" starts a server, which keeps its data in DIR if that
-// is given, and sends the commands that follow to it; "stop" stops it; "status N COMMAND..." expects an exit status.
+// TestScripts runs the command line as its users do. "server [DIR] [mocks=FILE]" starts a server, which keeps its data in
+// DIR if that is given, and sends the commands that follow to it; "stop" stops it; "status N COMMAND..." expects an exit status.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -37,8 +37,12 @@ func TestScripts(t *testing.T) {
 
 func startServer(ts *testscript.TestScript, _ bool, args []string) {
 	cfg := node.Config{Listen: "127.0.0.1:0", Memory: true, CacheDir: ts.MkAbs(".cache")}
-	if len(args) > 0 {
-		cfg.Memory, cfg.Data = false, ts.MkAbs(args[0])
+	for _, arg := range args {
+		if file, ok := strings.CutPrefix(arg, "mocks="); ok {
+			cfg.MockConfig = ts.MkAbs(file)
+		} else {
+			cfg.Memory, cfg.Data = false, ts.MkAbs(arg)
+		}
 	}
 	n, err := node.Start(context.Background(), cfg)
 	ts.Check(err)

@@ -18,7 +18,7 @@ func (a *app) startCommand() *cobra.Command {
 	var follow, data bool
 	cmd := &cobra.Command{
 		Use: "start MACHINE", Short: "Start an execution", Args: cobra.ExactArgs(1),
-		Long: "Start an execution of a state machine given by its ARN, its name or a unique prefix, and print its ARN.",
+		Long: "Start an execution of a state machine given by its ARN, its name or a unique prefix, and print its ARN.\nMACHINE#CASE answers its tasks as a test case of the server's --mock-config says.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text, err := a.argument("input", input)
 			if err != nil {
@@ -28,9 +28,13 @@ func (a *app) startCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			arn, err := c.machineARN(cmd.Context(), args[0])
+			machine, test, hasTest := strings.Cut(args[0], "#")
+			arn, err := c.machineARN(cmd.Context(), machine)
 			if err != nil {
 				return err
+			}
+			if hasTest {
+				arn += "#" + test
 			}
 			in := map[string]any{"stateMachineArn": arn, "input": string(text)}
 			if name != "" {

@@ -21,6 +21,7 @@ type StartInput struct {
 	Trace      string
 	Token      string // identifies an internal delivery: the same one again is answered as before
 	Waiter     *aws.Waiter
+	Test       *Test // test case that its tasks are answered by; nil for none
 }
 
 // StartExecution begins an execution and returns its start time once it is durable. A start that repeats the name and
@@ -38,7 +39,7 @@ func (e *Engine) StartExecution(ctx context.Context, in StartInput) (time.Time, 
 	}
 	now := e.now()
 	x.meta = &Meta{Definition: in.Definition, MachineARN: in.MachineARN, Name: in.Name, Start: e.cfg.Clock.Now().UnixMicro(),
-		VersionARN: in.VersionARN, AliasARN: in.AliasARN, Trace: in.Trace, Token: in.Token, Waiter: in.Waiter}
+		VersionARN: in.VersionARN, AliasARN: in.AliasARN, Trace: in.Trace, Token: in.Token, Waiter: in.Waiter, Test: in.Test}
 	x.def = def
 	x.pieces = map[machine.Key]machine.Piece{{Kind: machine.KindRoot}: nil}
 	c := commit{x: x, event: machine.Event{Kind: machine.Started, Now: now, Start: &in.Start}, starting: true}
@@ -81,7 +82,7 @@ func (x *execution) root() (*machine.Root, error) {
 
 // Deliver applies an event to an execution and returns when its effects are durable.
 func (e *Engine) Deliver(ctx context.Context, arn string, ev machine.Event) (machine.Answer, error) {
-	return e.deliver(ctx, arn, ev, nil)
+	return e.deliver(ctx, arn, &commit{event: ev}, nil)
 }
 
 // AnswerToken applies the answer to a task token (SendTaskSuccess, SendTaskFailure, SendTaskHeartbeat).
@@ -91,7 +92,7 @@ func (e *Engine) AnswerToken(ctx context.Context, token string, ev machine.Event
 		return machine.Unknown, ErrToken
 	}
 	ev.Attempt, ev.Callback = id.Attempt, true
-	answer, err := e.deliver(ctx, id.ExecutionARN, ev, func(root *machine.Root) error {
+	answer, err := e.deliver(ctx, id.ExecutionARN, &commit{event: ev}, func(root *machine.Root) error {
 		if !machine.VerifyToken(root, id) {
 			return ErrToken
 		}
@@ -103,8 +104,8 @@ func (e *Engine) AnswerToken(ctx context.Context, token string, ev machine.Event
 	return answer, err
 }
 
-// deliver applies an event that does something only if check allows it. fired is the row of the timer that fired.
-func (e *Engine) deliver(ctx context.Context, arn string, ev machine.Event, check func(*machine.Root) error) (machine.Answer, error) {
+// deliver applies a commit's event, which does something only if check allows it.
+func (e *Engine) deliver(ctx context.Context, arn string, c *commit, check func(*machine.Root) error) (machine.Answer, error) {
 	x := e.partitionOf(arn).acquire(arn)
 	if err := e.load(ctx, x); err != nil {
 		x.release(true)
@@ -120,9 +121,8 @@ func (e *Engine) deliver(ctx context.Context, arn string, ev machine.Event, chec
 			return machine.Unknown, err
 		}
 	}
-	ev.Now = e.now()
-	c := commit{x: x, event: ev}
-	err := e.run(store.Finishing(ctx), &c)
+	c.x, c.event.Now = x, e.now()
+	err := e.run(store.Finishing(ctx), c)
 	x.release(err != nil || c.ended())
 	return c.result.Answer, err
 }
@@ -132,6 +132,7 @@ type commit struct {
 	x        *execution
 	event    machine.Event
 	starting bool
+	more     bool // the answer that the event brings is not the whole: its sending is not over
 	result   machine.Result
 	entries  []*outboxEntry
 	owed     []machine.Attempt // whose work is to be cancelled
@@ -234,7 +235,7 @@ func (c *commit) write(tx store.Tx, retention time.Duration) error {
 func (c *commit) answers() bool {
 	switch c.event.Kind {
 	case machine.TaskSubmitted, machine.TaskSucceeded, machine.TaskFailed, machine.ActivityClaimed:
-		return !c.result.Held
+		return !c.result.Held && !c.more
 	}
 	return false
 }
@@ -259,7 +260,14 @@ func (c *commit) writeCommands(tx store.Tx) error {
 	for i := range c.result.Commands {
 		switch cmd := &c.result.Commands[i]; cmd.Kind {
 		case machine.RunTask:
-			tx.Set(outboxKey(x.arn, cmd.Attempt), c.entries[sent].encode())
+			entry := c.entries[sent]
+			if entry.test != nil && entry.test.Root == "" {
+				var err error
+				if entry.visit, err = countVisit(tx, x.arn, entry.task.State); err != nil {
+					return err
+				}
+			}
+			tx.Set(outboxKey(x.arn, cmd.Attempt), entry.encode())
 			sent++
 		case machine.CancelTask:
 			if err := c.writeCancel(tx, cmd.Attempt); err != nil {

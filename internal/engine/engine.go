@@ -6,6 +6,7 @@
 //	x arn 'm'        meta: what never changes (definition revision, version, trace header)
 //	x arn 'r'        root piece, preceded by the execution's revision, which every commit checks
 //	x arn 'f' n      frames          x arn 'p' n   payloads
+//	x arn 'v' state  how many tasks of a state were sent   x arn 'w' ...  and the numbers of its children's; of tests only
 //	h arn firstID    history, one chunk a commit
 //	o arn frame n    outbox: tasks that are sent and not answered; removed by the commit of the answer
 //	j arn frame n    .sync tasks that have started their work; removed by the commit of the answer
@@ -65,13 +66,18 @@ type Dispatch struct {
 	Token        aws.Token
 	// Started is when the task's timers began.
 	Started time.Time
+	// Test is the test case that the execution was started on, nil for none; Visit is then the number of the task among
+	// those of its state, from 0, in the order in which they began.
+	Test  *Test
+	Visit int
 }
 
 // Outcome is what sending a task led to.
 type Outcome struct {
 	Kind         OutcomeKind
-	Output       *value.Doc // Succeeded: the result; Submitted: the response of the call
-	Error, Cause *string    // Failed
+	First        OutcomeKind // of an answer that was there at once: what comes before it, TaskSubmitted or TaskClaimed
+	Output       *value.Doc  // Succeeded: the result; Submitted: the response of the call
+	Error, Cause *string     // Failed
 }
 
 // OutcomeKind says what an outcome is.
@@ -83,6 +89,7 @@ const (
 	TaskFailed
 	TaskSubmitted // accepted; the answer comes by task token
 	TaskQueued    // an activity's task waits for its worker: the outbox keeps it until a worker claims it
+	TaskClaimed   // an activity's task has its worker; only as First
 )
 
 // Config is what an engine is made of.

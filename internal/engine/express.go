@@ -36,6 +36,7 @@ type expressRun struct {
 	pieces map[machine.Key]machine.Piece
 	events chan machine.Event
 	timers map[machine.Timer]func() bool
+	visits map[string]int // tasks sent by state, of a test
 	work   sync.WaitGroup
 	result ExpressResult
 }
@@ -47,7 +48,7 @@ func (e *Engine) RunExpress(ctx context.Context, in StartInput) (*ExpressResult,
 		return nil, err
 	}
 	in.Express = true
-	r := &expressRun{e: e, def: def, in: &in, pieces: map[machine.Key]machine.Piece{}, events: make(chan machine.Event, 16), timers: map[machine.Timer]func() bool{}}
+	r := &expressRun{e: e, def: def, in: &in, pieces: map[machine.Key]machine.Piece{}, events: make(chan machine.Event, 16), timers: map[machine.Timer]func() bool{}, visits: map[string]int{}}
 	ctx, cancel := context.WithCancel(ctx)
 	defer r.work.Wait()
 	defer cancel()
@@ -131,8 +132,13 @@ func (r *expressRun) step(ctx context.Context, ev machine.Event) (more bool) {
 func (r *expressRun) carryOut(ctx context.Context, cmd *machine.Command) {
 	switch cmd.Kind {
 	case machine.RunTask:
+		d := Dispatch{ExecutionARN: r.in.ARN, MachineARN: r.in.MachineARN, Attempt: cmd.Attempt, Task: cmd.Task, Started: r.e.now(), Test: r.in.Test}
+		if d.Test != nil && d.Test.Root == "" {
+			d.Visit = r.visits[cmd.Task.State]
+			r.visits[cmd.Task.State]++
+		}
 		r.work.Go(func() {
-			out := r.e.cfg.Dispatcher.Run(ctx, Dispatch{ExecutionARN: r.in.ARN, MachineARN: r.in.MachineARN, Attempt: cmd.Attempt, Task: cmd.Task, Started: r.e.now()})
+			out := r.dispatch(ctx, d)
 			ev := machine.Event{Kind: machine.TaskSucceeded, Attempt: cmd.Attempt, Output: out.Output, Error: out.Error, Cause: out.Cause}
 			if out.Kind == TaskFailed {
 				ev.Kind = machine.TaskFailed
@@ -153,6 +159,18 @@ func (r *expressRun) carryOut(ctx context.Context, cmd *machine.Command) {
 	}
 }
 
+// dispatch runs a task. A child's number among its root's tasks is not known before.
+func (r *expressRun) dispatch(ctx context.Context, d Dispatch) Outcome {
+	if d.Test != nil && d.Test.Root != "" {
+		var err error
+		if d.Visit, err = r.e.countChild(ctx, d.Test.Root, d.ExecutionARN, d.Attempt, d.Task.State); err != nil {
+			name, cause := asl.ErrorTaskFailed, err.Error()
+			return Outcome{Kind: TaskFailed, Error: &name, Cause: &cause}
+		}
+	}
+	return r.e.cfg.Dispatcher.Run(ctx, d)
+}
+
 func (r *expressRun) send(ctx context.Context, ev machine.Event) {
 	select {
 	case r.events <- ev:
@@ -168,11 +186,12 @@ type expressRecord struct {
 	Start      machine.Start   `json:"s"`
 	Definition string          `json:"d"`
 	Trace      string          `json:"t,omitempty"`
+	Test       *Test           `json:"x,omitempty"`
 }
 
 // StartExpress starts an asynchronous Express execution and returns once it will run even over a crash.
 func (e *Engine) StartExpress(ctx context.Context, in StartInput) (time.Time, error) {
-	rec := expressRecord{Input: in.Input.Bytes(), Start: in.Start, Definition: in.Definition, Trace: in.Trace}
+	rec := expressRecord{Input: in.Input.Bytes(), Start: in.Start, Definition: in.Definition, Trace: in.Trace, Test: in.Test}
 	rec.Start.Input = nil
 	b, err := json.Marshal(rec)
 	if err != nil {
@@ -227,5 +246,5 @@ func (e *Engine) resumeExpress(p *partition, arn string) {
 		return
 	}
 	rec.Start.Input = value.Text(rec.Input)
-	e.runExpress(p, StartInput{Start: rec.Start, Definition: rec.Definition, Trace: rec.Trace})
+	e.runExpress(p, StartInput{Start: rec.Start, Definition: rec.Definition, Trace: rec.Trace, Test: rec.Test})
 }

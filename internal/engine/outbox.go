@@ -47,7 +47,13 @@ func (e *Engine) allocate(ctx context.Context, c *commit) error {
 			e.abandon(c)
 			return err
 		}
-		entry := &outboxEntry{arn: c.x.arn, machine: c.x.meta.MachineARN, attempt: cmd.Attempt, sequence: n, started: c.event.Now, task: cmd.Task}
+		entry := &outboxEntry{arn: c.x.arn, machine: c.x.meta.MachineARN, attempt: cmd.Attempt, sequence: n, started: c.event.Now, task: cmd.Task, test: c.x.meta.Test}
+		if entry.test != nil && entry.test.Root != "" {
+			if entry.visit, err = e.countChild(ctx, entry.test.Root, c.x.arn, cmd.Attempt, cmd.Task.State); err != nil {
+				e.abandon(c)
+				return err
+			}
+		}
 		c.x.p.outbox.sent(entry)
 		c.entries = append(c.entries, entry)
 	}
@@ -159,7 +165,7 @@ func (e *Engine) unlock(entry *outboxEntry) bool {
 
 func (o *outboxEntry) dispatch(p *partition) Dispatch {
 	return Dispatch{
-		ExecutionARN: o.arn, MachineARN: o.machine, Attempt: o.attempt, Task: o.task, Started: o.started,
+		ExecutionARN: o.arn, MachineARN: o.machine, Attempt: o.attempt, Task: o.task, Started: o.started, Test: o.test, Visit: o.visit,
 		Token: aws.Token{Source: fmt.Sprintf("engine/%d", p.id), Seq: o.sequence, Low: min(p.outbox.low(), o.sequence)},
 	}
 }
@@ -178,6 +184,11 @@ func (e *Engine) pause(d time.Duration) {
 // outcome applies what sending a task led to.
 func (e *Engine) outcome(p *partition, entry *outboxEntry, out Outcome) error {
 	ev := machine.Event{Attempt: entry.attempt, Output: out.Output, Error: out.Error, Cause: out.Cause}
+	if out.First != 0 {
+		if err := e.begin(entry, out); err != nil {
+			return err
+		}
+	}
 	switch out.Kind {
 	case TaskSucceeded:
 		ev.Kind = machine.TaskSucceeded
@@ -201,6 +212,17 @@ func (e *Engine) outcome(p *partition, entry *outboxEntry, out Outcome) error {
 	if err == nil && answer != machine.Taken && entry.starts() {
 		return e.cfg.Dispatcher.Cancel(e.ctx, entry.dispatch(p)) // it was cancelled while the request was under way
 	}
+	return err
+}
+
+// begin applies what comes before an outcome that is there at once. The task stays in the outbox: after a crash in
+// between it is sent again, and what it leads to is applied from the beginning, of which what has been applied is a no-op.
+func (e *Engine) begin(entry *outboxEntry, out Outcome) error {
+	ev := machine.Event{Kind: machine.TaskSubmitted, Attempt: entry.attempt, Output: out.Output}
+	if out.First == TaskClaimed {
+		ev.Kind, ev.Output = machine.ActivityClaimed, nil
+	}
+	_, err := e.deliver(e.ctx, entry.arn, &commit{event: ev, more: true}, nil)
 	return err
 }
 

@@ -26,6 +26,7 @@ type Meta struct {
 	Trace      string      `json:"t,omitempty"` // traceHeader
 	Token      string      `json:"k,omitempty"` // delivery that started it, if it was an internal one
 	Waiter     *aws.Waiter `json:"w,omitempty"` // .sync task that waits for its end
+	Test       *Test       `json:"x,omitempty"` // test case that it was started on
 }
 
 // StartMs is when the execution began, in epoch milliseconds.
@@ -142,6 +143,8 @@ type outboxEntry struct {
 	sequence uint64
 	started  time.Time
 	task     *machine.Task
+	test     *Test
+	visit    int
 	restored bool // read back from the store: the arguments are as they lie there
 }
 
@@ -150,6 +153,8 @@ type outboxRecord struct {
 	Machine  string       `json:"m"`
 	Started  int64        `json:"s"`
 	Task     machine.Task `json:"t"` // without its arguments, which follow as they are
+	Test     *Test        `json:"x,omitempty"`
+	Visit    int          `json:"v,omitempty"`
 }
 
 func outboxKey(arn string, a machine.Attempt) store.Key {
@@ -157,7 +162,7 @@ func outboxKey(arn string, a machine.Attempt) store.Key {
 }
 
 func (o *outboxEntry) encode() []byte {
-	r := outboxRecord{Sequence: o.sequence, Machine: o.machine, Started: o.started.UnixMilli(), Task: *o.task}
+	r := outboxRecord{Sequence: o.sequence, Machine: o.machine, Started: o.started.UnixMilli(), Task: *o.task, Test: o.test, Visit: o.visit}
 	r.Task.Arguments = nil
 	head, err := json.Marshal(r)
 	if err != nil {
@@ -186,6 +191,7 @@ func decodeOutbox(key, val []byte) (*outboxEntry, error) {
 	r.Task.Arguments = value.Text(append([]byte(nil), val[1+w+int(n):]...))
 	return &outboxEntry{
 		arn: arn, machine: r.Machine, restored: true, sequence: r.Sequence, started: time.UnixMilli(r.Started).UTC(), task: &r.Task,
+		test: r.Test, visit: r.Visit,
 		attempt: machine.Attempt{Frame: binary.BigEndian.Uint32(rest), N: binary.BigEndian.Uint32(rest[4:])},
 	}, nil
 }

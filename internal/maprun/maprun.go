@@ -81,6 +81,7 @@ type Executions interface {
 type Child struct {
 	machine.Start
 	Definition string
+	Parent     string // ARN of the execution whose Map it is a child of
 }
 
 // Result is a child execution as far as it has come.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/newel-run/newel/internal/mocks"
 	"github.com/newel-run/newel/machine"
 )
 
@@ -28,6 +29,9 @@ type Config struct {
 	Region  string // "us-east-1" if empty
 
 	Limits map[string]string // --limit NAME=VALUE
+
+	MockConfig string       // file of mocked responses in the format of Step Functions Local; "" for none
+	Mocks      mocks.Config // further test cases, for tools that run in the server's process
 
 	SMTP string // "host:port" of the server that gets the mails of the sink too; "" for none
 

@@ -179,7 +179,11 @@ func (n *Node) compose(ctx context.Context, set settings) error {
 		return sam.Transform(template, sam.Input{File: file, Parameters: parameters})
 	}})
 	n.status = statuschange.New(env, n.events.CouldMatch)
-	n.states = states.New(states.Config{Env: env, Dispatcher: tasks, Resource: tasks.Problem, Limits: set.machine, Changed: n.status.Changed})
+	cases, err := n.cfg.testCases()
+	if err != nil {
+		return err
+	}
+	n.states = states.New(states.Config{Env: env, Dispatcher: cases.dispatcher(tasks), HasTest: cases.has(), Resource: tasks.Problem, Limits: set.machine, Changed: n.status.Changed})
 	n.apis = apigateway.New(env)
 	n.sqs, n.sns, n.mail = sqs.New(env), sns.New(env), mail.New(env, mail.Config{SMTP: n.cfg.SMTP})
 	n.s3 = s3.New(env, s3.Config{Dir: n.cfg.objects(), Wanted: n.events.CouldMatch})

@@ -56,7 +56,11 @@ func (s *Service) prepareStart(ctx context.Context, c *service.Context) (*engine
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, nil, err
 	}
+	test := s.cutTest(&in.StateMachineArn)
 	n, err := parseType(in.StateMachineArn, "stateMachine")
+	if err == nil {
+		err = s.checkTest(n, test)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -82,7 +86,7 @@ func (s *Service) prepareStart(ctx context.Context, c *service.Context) (*engine
 	if err != nil {
 		return nil, nil, err
 	}
-	start := &engine.StartInput{Definition: t.revision, VersionARN: t.versionARN, AliasARN: t.aliasARN, Trace: in.TraceHeader, Waiter: c.Waiter, Start: machine.Start{
+	start := &engine.StartInput{Definition: t.revision, VersionARN: t.versionARN, AliasARN: t.aliasARN, Trace: in.TraceHeader, Waiter: c.Waiter, Test: test, Start: machine.Start{
 		ARN: executionARN(n, in.Name), Name: in.Name, MachineARN: arn, MachineName: h.Name, RoleARN: r.RoleARN,
 		Region: n.Region, Input: input, Express: h.Type == "EXPRESS",
 	}}

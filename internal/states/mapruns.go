@@ -66,12 +66,20 @@ func (x executions) ChildDefinition(definition, label string) string {
 }
 
 func (x executions) StartChild(ctx context.Context, c *maprun.Child) error {
-	_, err := x.s.engine.StartExecution(ctx, engine.StartInput{Start: c.Start, Definition: c.Definition, Token: "map run/" + c.ARN})
+	test, err := x.s.testOfChild(ctx, c.Parent)
+	if err != nil {
+		return err
+	}
+	_, err = x.s.engine.StartExecution(ctx, engine.StartInput{Start: c.Start, Definition: c.Definition, Token: "map run/" + c.ARN, Test: test})
 	return err
 }
 
 func (x executions) RunChild(ctx context.Context, c *maprun.Child) (*maprun.Result, error) {
-	r, err := x.s.engine.RunExpress(ctx, engine.StartInput{Start: c.Start, Definition: c.Definition})
+	test, err := x.s.testOfChild(ctx, c.Parent)
+	if err != nil {
+		return nil, err
+	}
+	r, err := x.s.engine.RunExpress(ctx, engine.StartInput{Start: c.Start, Definition: c.Definition, Test: test})
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,7 @@ type Service struct {
 	revisions *revisions
 	resource  func(i asl.Integration, resource string) string
 	model     *aws.Service
+	hasTest   func(machine, name string) bool
 	polls     *polls
 	logger    *logger
 	meter     *meter
@@ -47,11 +48,13 @@ type Config struct {
 	Limits   machine.Limits
 	Changed  func(c *engine.Change) engine.Write // see engine.Config
 	Clock    engine.Clock
+	// HasTest reports whether a machine has a test case of a name; nil: StartExecution knows no test cases.
+	HasTest func(machine, name string) bool
 }
 
 // New makes the service and its engine; Start begins the engine's work.
 func New(cfg Config) *Service {
-	s := &Service{env: cfg.Env, resource: cfg.Resource, model: aws.MustModel("states"), polls: newPolls()}
+	s := &Service{env: cfg.Env, resource: cfg.Resource, model: aws.MustModel("states"), polls: newPolls(), hasTest: cfg.HasTest}
 	s.revisions = newRevisions(cfg.Env.Store)
 	s.logger = newLogger(s)
 	s.meter = newMeter(s)

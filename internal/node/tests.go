@@ -1,0 +1,38 @@
+package node
+
+import (
+	"github.com/newel-run/newel/internal/engine"
+	"github.com/newel-run/newel/internal/mocks"
+)
+
+// testCases are the cases on which executions may be started; nil: there are none.
+type testCases mocks.Config
+
+// testCases reads the file of mocked responses and adds the cases that are set.
+func (c Config) testCases() (testCases, error) {
+	if c.MockConfig == "" {
+		return testCases(c.Mocks), nil
+	}
+	cases, err := mocks.Load(c.MockConfig)
+	if err != nil {
+		return nil, err
+	}
+	for machine, more := range c.Mocks {
+		if err := cases.Add(machine, more); err != nil {
+			return nil, err
+		}
+	}
+	return testCases(cases), nil
+}
+
+// dispatcher puts the mocks in front of what runs tasks.
+func (t testCases) dispatcher(d engine.Dispatcher) engine.Dispatcher {
+	return &mocks.Runner{Dispatcher: d, Config: mocks.Config(t)}
+}
+
+func (t testCases) has() func(machine, name string) bool {
+	if t == nil {
+		return nil
+	}
+	return mocks.Config(t).Has
+}
