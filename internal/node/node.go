@@ -20,6 +20,7 @@ import (
 	"github.com/newel-run/newel/internal/cfn"
 	"github.com/newel-run/newel/internal/cloudwatch"
 	"github.com/newel-run/newel/internal/dynamodb"
+	"github.com/newel-run/newel/internal/ecr"
 	"github.com/newel-run/newel/internal/events"
 	"github.com/newel-run/newel/internal/gateway"
 	"github.com/newel-run/newel/internal/iam"
@@ -188,7 +189,7 @@ func (n *Node) compose(ctx context.Context, set settings) error {
 	n.sqs, n.sns, n.mail = sqs.New(env), sns.New(env), mail.New(env, mail.Config{SMTP: n.cfg.SMTP})
 	n.s3 = s3.New(env, s3.Config{Dir: n.cfg.objects(), Wanted: n.events.CouldMatch})
 	for _, s := range []operator{
-		n.states, n.lambda, n.sqs, n.apis, n.sns, n.mail, n.events, n.s3, dynamodb.New(env), iam.New(env), n.kms, n.metrics, sts.New(env), logs.New(env), n.cfn,
+		n.states, n.lambda, n.sqs, n.apis, n.sns, n.mail, n.events, n.s3, dynamodb.New(env), iam.New(env), n.kms, n.metrics, sts.New(env), logs.New(env), ecr.New(env), n.cfn,
 	} {
 		n.router.add(s)
 	}
