@@ -183,6 +183,9 @@ func (t *txn) answer(out *outcome, r *returns, returnValues string) (any, error)
 	if answer.Attributes, err = out.values(returnValues); err != nil {
 		return nil, err
 	}
+	if answer.Attributes != nil {
+		t.Protection = out.tb.protection(t.Account, t.Region)
+	}
 	if answer.ConsumedCapacity, err = out.capacity(r.ReturnConsumedCapacity, 1); err != nil {
 		return nil, err
 	}

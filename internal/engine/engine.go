@@ -96,8 +96,8 @@ const (
 type Config struct {
 	Store       store.Store
 	Definitions Definitions
-	// Unlock makes the arguments of a task from the outbox readable; nil: they are. While it fails the task waits.
-	Unlock     func(ctx context.Context, arguments []byte) ([]byte, error)
+	// Unlock makes the payload of a task from the outbox readable; nil: it is. While it fails the task waits.
+	Unlock     func(ctx context.Context, payload []byte) ([]byte, error)
 	Dispatcher Dispatcher
 	Clock      Clock // nil: the system's
 	Log        *slog.Logger
@@ -183,6 +183,9 @@ func New(cfg Config) *Engine {
 func (e *Engine) partitionOf(arn string) *partition {
 	return e.parts[store.Place(len(e.parts), arn)]
 }
+
+// Partition is where an execution lies.
+func (e *Engine) Partition(arn string) store.Partition { return e.partitionOf(arn).id }
 
 // Start resumes what the store holds: unanswered tasks are sent again, unfinished steps continue, due timers fire. It
 // returns when all of it is under way. What it reads is proportional to that, not to the number of executions.

@@ -191,6 +191,9 @@ type expressRecord struct {
 
 // StartExpress starts an asynchronous Express execution and returns once it will run even over a crash.
 func (e *Engine) StartExpress(ctx context.Context, in StartInput) (time.Time, error) {
+	if _, err := e.cfg.Definitions.Definition(ctx, in.Definition); err != nil {
+		return time.Time{}, err
+	}
 	rec := expressRecord{Input: in.Input.Bytes(), Start: in.Start, Definition: in.Definition, Trace: in.Trace, Test: in.Test}
 	rec.Start.Input = nil
 	b, err := json.Marshal(rec)

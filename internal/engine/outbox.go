@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/newel-run/newel/asl/value"
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/store"
 	"github.com/newel-run/newel/machine"
@@ -146,15 +145,20 @@ func (e *Engine) dispatch(p *partition, entry *outboxEntry) {
 	})
 }
 
-// unlock makes a task's arguments readable that were read back from the store; it is not ok if the engine closes first.
+// unlock completes a task that was read back from the store; it is not ok if the engine closes first.
 func (e *Engine) unlock(entry *outboxEntry) bool {
-	if e.cfg.Unlock == nil || !entry.restored {
+	if !entry.restored {
 		return true
 	}
 	for delay := 10 * time.Millisecond; e.ctx.Err() == nil; delay = min(2*delay, time.Minute) {
-		arguments, err := e.cfg.Unlock(e.ctx, entry.task.Arguments.Bytes())
+		payload, err := entry.payload, error(nil)
+		if e.cfg.Unlock != nil {
+			payload, err = e.cfg.Unlock(e.ctx, payload)
+		}
 		if err == nil {
-			entry.task.Arguments, entry.restored = value.Text(arguments), false
+			err = entry.unpack(payload)
+		}
+		if err == nil {
 			return true
 		}
 		e.cfg.Log.Error("a task waits for the key of its execution", "execution", entry.arn, "state", entry.task.State, "error", err)

@@ -145,17 +145,22 @@ type outboxEntry struct {
 	task     *machine.Task
 	test     *Test
 	visit    int
-	restored bool // read back from the store: the arguments are as they lie there
+	restored bool   // read back from the store: the task lacks what payload holds
+	payload  []byte // of a restored one: as it lies there
+	mapRun   int    // length of the map run's text in the payload, which the arguments follow
 }
 
 type outboxRecord struct {
 	Sequence uint64       `json:"q"`
 	Machine  string       `json:"m"`
 	Started  int64        `json:"s"`
-	Task     machine.Task `json:"t"` // without its arguments, which follow as they are
+	Task     machine.Task `json:"t"`           // without what the payload holds
+	MapRun   int          `json:"r,omitempty"` // length of the map run's text
 	Test     *Test        `json:"x,omitempty"`
 	Visit    int          `json:"v,omitempty"`
 }
+
+// The payload follows a record: what the task says of its map run, and its arguments as they are. It may be encrypted.
 
 func outboxKey(arn string, a machine.Attempt) store.Key {
 	return store.K(store.TableOutbox, arn).U32(a.Frame).U32(a.N)
@@ -163,16 +168,42 @@ func outboxKey(arn string, a machine.Attempt) store.Key {
 
 func (o *outboxEntry) encode() []byte {
 	r := outboxRecord{Sequence: o.sequence, Machine: o.machine, Started: o.started.UnixMilli(), Task: *o.task, Test: o.test, Visit: o.visit}
-	r.Task.Arguments = nil
-	head, err := json.Marshal(r)
+	r.Task.Arguments, r.Task.MapRun = nil, nil
+	args := o.task.Arguments.Bytes()
+	var run []byte
+	if o.task.MapRun != nil {
+		run = marshal(o.task.MapRun)
+		r.MapRun = len(run)
+	}
+	head := marshal(r)
+	b := make([]byte, 0, 1+binary.MaxVarintLen32+len(head)+len(run)+len(args))
+	b = append(b, recordVersion)
+	b = binary.AppendUvarint(b, uint64(len(head)))
+	return append(append(append(b, head...), run...), args...)
+}
+
+func marshal(v any) []byte {
+	b, err := json.Marshal(v)
 	if err != nil {
 		panic(err)
 	}
-	args := o.task.Arguments.Bytes()
-	b := make([]byte, 0, 1+binary.MaxVarintLen32+len(head)+len(args))
-	b = append(b, recordVersion)
-	b = binary.AppendUvarint(b, uint64(len(head)))
-	return append(append(b, head...), args...)
+	return b
+}
+
+// unpack completes the task of a restored entry by its payload, made readable.
+func (o *outboxEntry) unpack(payload []byte) error {
+	if o.mapRun > len(payload) {
+		return fmt.Errorf("%w: malformed outbox entry", store.ErrCorrupt)
+	}
+	if o.mapRun > 0 {
+		o.task.MapRun = &machine.MapRun{}
+		if err := json.Unmarshal(payload[:o.mapRun], o.task.MapRun); err != nil {
+			return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
+		}
+	}
+	o.task.Arguments = value.Text(payload[o.mapRun:])
+	o.restored, o.payload = false, nil
+	return nil
 }
 
 func decodeOutbox(key, val []byte) (*outboxEntry, error) {
@@ -188,10 +219,9 @@ func decodeOutbox(key, val []byte) (*outboxEntry, error) {
 	if err := json.Unmarshal(val[1+w:1+w+int(n)], &r); err != nil {
 		return nil, fmt.Errorf("%w: %w", store.ErrCorrupt, err)
 	}
-	r.Task.Arguments = value.Text(append([]byte(nil), val[1+w+int(n):]...))
 	return &outboxEntry{
-		arn: arn, machine: r.Machine, restored: true, sequence: r.Sequence, started: time.UnixMilli(r.Started).UTC(), task: &r.Task,
-		test: r.Test, visit: r.Visit,
+		arn: arn, machine: r.Machine, restored: true, payload: append([]byte(nil), val[1+w+int(n):]...), mapRun: r.MapRun, sequence: r.Sequence,
+		started: time.UnixMilli(r.Started).UTC(), task: &r.Task, test: r.Test, visit: r.Visit,
 		attempt: machine.Attempt{Frame: binary.BigEndian.Uint32(rest), N: binary.BigEndian.Uint32(rest[4:])},
 	}, nil
 }

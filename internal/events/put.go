@@ -20,7 +20,9 @@ type event struct {
 	ingested time.Time
 	parsed   value.Value
 	trace    string
-	about    string // execution whose status it tells: a target gets those of one execution in their order
+	// protection is how the event is kept until it is delivered, nil for as it is.
+	protection *service.Protection
+	about      string // execution whose status it tells: a target gets those of one execution in their order
 }
 
 // value is the event as a value.
@@ -58,6 +60,8 @@ type entry struct {
 	Source, DetailType, Detail, EventBusName, TraceHeader string
 	Time                                                  *json.Number // epoch seconds
 	Resources                                             []string
+	// Protection is for services of this server: the event holds data of a resource with a KMS key.
+	Protection *service.Protection
 }
 
 // result is the answer about one entry.
@@ -135,6 +139,9 @@ func (s *Service) putEvents(ctx context.Context, c *service.Context) (*aws.Outpu
 	byBus := map[string][]int{}
 	var buses []string
 	for i := range in.Entries {
+		if !trusted {
+			in.Entries[i].Protection = nil
+		}
 		if bad := in.Entries[i].check(trusted); bad != nil {
 			results[i] = *bad
 			continue
@@ -184,7 +191,7 @@ func (s *Service) putOn(ctx context.Context, c *service.Context, a address, entr
 			return nil, err
 		}
 		for _, i := range which {
-			e := &event{id: newUUID(), ingested: c.Now, trace: entries[i].TraceHeader}
+			e := &event{id: newUUID(), ingested: c.Now, trace: entries[i].TraceHeader, protection: entries[i].Protection}
 			e.text = envelope(a, &entries[i], e.id, entries[i].at(c.Now))
 			if entries[i].Source == "aws.states" && len(entries[i].Resources) > 0 {
 				e.about = entries[i].Resources[0]
@@ -267,7 +274,7 @@ func (s *Service) entryFor(a address, r *rule, t *target, e *event) outbox.Entry
 	arn, _ := aws.ParseARN(t.Arn)
 	d := &delivery{s: s, bus: a, rule: r, target: t, arn: arn, event: e, input: t.input(e, a.ruleARN(r.Name), r.Name)}
 	made := kindOf(arn).call(d)
-	out := outbox.Entry{Request: d.seal(made)}
+	out := outbox.Entry{Request: d.seal(made), Protection: e.protection}
 	if e.about != "" {
 		out.Chain = r.Name + "/" + t.Id + "/" + e.about
 	}

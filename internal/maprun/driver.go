@@ -334,7 +334,7 @@ func (d *driver) settle(ctx context.Context, verdict error) error {
 	return d.m.env.Store.Update(store.Finishing(ctx), d.part, func(tx store.Tx) error {
 		pages := key("page", d.uuid)
 		tx.DeleteRange(pages, pages.End())
-		tx.Set(expiryKey(now.Add(d.m.cfg.Retention).UnixMilli(), d.uuid), []byte{recordVersion})
+		set(tx, expiryKey(now.Add(d.m.cfg.Retention).UnixMilli(), d.uuid), listed{d.ExecutionARN, d.Start})
 		set(tx, key("progress", d.uuid), p)
 		return nil
 	})

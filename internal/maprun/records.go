@@ -222,11 +222,16 @@ func read(rd store.Reader, uuid string) (*state, error) {
 // expiriesAtOnce bounds the work that a new run does for old ones.
 const expiriesAtOnce = 8
 
+// listed is where a run stands in the lists of its execution: the value of its expiry row, and a part of its record.
+type listed struct {
+	ExecutionARN string `json:"execution"`
+	Start        int64  `json:"start"` // epoch milliseconds
+}
+
 // expired is a run whose rows were deleted, but for the one in its execution's partition.
 type expired struct {
-	execution string
-	start     int64
-	uuid      string
+	listed
+	uuid string
 }
 
 // expire deletes the rows of runs whose time is over.
@@ -234,21 +239,27 @@ func (m *Runs) expire(tx store.Tx) ([]expired, error) {
 	table := store.K(store.TableMapRun, "expiry")
 	now := m.env.Now().UnixMilli()
 	var due []expired
-	for k := range tx.Scan(table, expiryKey(now, ""), false) {
+	for k, v := range tx.Scan(table, expiryKey(now, ""), false) {
 		uuid, _, ok := store.CutStr(k[len(table)+8:])
 		if !ok || len(due) == expiriesAtOnce {
 			break
 		}
-		due = append(due, expired{uuid: uuid})
+		gone := expired{uuid: uuid}
+		if len(v) > 1 { // else the run's record says it
+			if err := decode(v, &gone.listed); err != nil {
+				return nil, err
+			}
+		}
+		due = append(due, gone)
 		tx.DeleteRange(store.Key(k), store.Key(k).End())
 	}
 	for i := range due {
 		uuid := due[i].uuid
-		var rec record
-		if _, err := get(tx, key("run", uuid), &rec); err != nil {
-			return nil, err
+		if due[i].ExecutionARN == "" {
+			if _, err := get(tx, key("run", uuid), &due[i].listed); err != nil {
+				return nil, err
+			}
 		}
-		due[i].execution, due[i].start = rec.ExecutionARN, rec.Start
 		for _, kind := range []string{"run", "progress", "control", "child", "page"} {
 			tx.DeleteRange(key(kind, uuid), key(kind, uuid).End())
 		}
@@ -259,8 +270,8 @@ func (m *Runs) expire(tx store.Tx) ([]expired, error) {
 // unlist takes deleted runs out of the lists of their executions. One that stays there is not shown.
 func (m *Runs) unlist(ctx context.Context, gone []expired) error {
 	for _, g := range gone {
-		err := m.env.Store.Update(ctx, store.Place(m.env.Store.Partitions(), g.execution), func(tx store.Tx) error {
-			tx.Delete(ofKey(g.execution, g.start, g.uuid))
+		err := m.env.Store.Update(ctx, store.Place(m.env.Store.Partitions(), g.ExecutionARN), func(tx store.Tx) error {
+			tx.Delete(ofKey(g.ExecutionARN, g.Start, g.uuid))
 			return nil
 		})
 		if err != nil {

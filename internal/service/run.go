@@ -3,7 +3,6 @@ package service
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -87,7 +86,8 @@ func (s *Service) Update(ctx context.Context, c *Context, p store.Partition, fn 
 	c.Partition = p
 	run := func(tx store.Tx) error {
 		c.After = c.After[:0]
-		kept, err := recall(tx, c.Token)
+		c.Protection = nil
+		kept, err := s.recall(tx, c.Token)
 		if err != nil || kept != nil {
 			out = kept
 			return err
@@ -95,7 +95,7 @@ func (s *Service) Update(ctx context.Context, c *Context, p store.Partition, fn 
 		if out, err = fn(c, tx); err != nil {
 			return err
 		}
-		return remember(tx, c.Token, out)
+		return s.remember(tx, c, out)
 	}
 	err := s.Env.WithKeys(ctx, func() error { return s.Env.Store.Update(ctx, p, run) })
 	if err != nil {
@@ -106,56 +106,6 @@ func (s *Service) Update(ctx context.Context, c *Context, p store.Partition, fn 
 	}
 	return out, nil
 }
-
-// recall returns the answer that was kept under a token, and forgets those that are no longer needed.
-func recall(tx store.Tx, t aws.Token) (any, error) {
-	if t.Seq == 0 {
-		return nil, nil
-	}
-	b, err := tx.Get(onceKey(t, t.Seq))
-	if err != nil || b == nil {
-		return nil, err
-	}
-	return json.RawMessage(bytes.Clone(b)), nil
-}
-
-func remember(tx store.Tx, t aws.Token, out any) error {
-	if t.Seq == 0 {
-		return nil
-	}
-	b, err := Marshal(out)
-	if err != nil {
-		return err
-	}
-	tx.Set(onceKey(t, t.Seq), b)
-	return forget(tx, t)
-}
-
-// forgetAfter is how many answers that nobody asks for any more may pile up before they are removed together.
-const forgetAfter = 256
-
-// forget removes the answers below the source's low mark. They are deleted one by one: a store that appends keeps a range
-// deletion in every reader's way.
-func forget(tx store.Tx, t aws.Token) error {
-	b, err := tx.Get(onceKey(t, 0))
-	if err != nil {
-		return err
-	}
-	low := uint64(1)
-	if b != nil {
-		low = binary.BigEndian.Uint64(b)
-	}
-	if t.Low < low+forgetAfter {
-		return nil
-	}
-	for k := range tx.Scan(onceKey(t, low), onceKey(t, t.Low), false) {
-		tx.Delete(k)
-	}
-	tx.Set(onceKey(t, 0), binary.BigEndian.AppendUint64(nil, t.Low))
-	return nil
-}
-
-func onceKey(t aws.Token, seq uint64) store.Key { return store.K(store.TableOnce, t.Source).U64(seq) }
 
 // Answer wraps a handler's result.
 func Answer(v any) *aws.Output {

@@ -33,6 +33,9 @@ type Context struct {
 	Env       *Env
 	Now       time.Time
 	Partition store.Partition // of the transaction
+	// Protection is set by a handler whose answer holds data of a resource with a KMS key: an answer that is kept for
+	// repetitions is kept as the resource's data is.
+	Protection *Protection
 	// After collects what is to happen once the transaction is durable (waking waiting receivers); it is dropped if
 	// the function runs again.
 	After []func()

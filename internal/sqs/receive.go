@@ -173,6 +173,7 @@ func (s *Service) receiveOnce(ctx context.Context, r *aws.Request, in *receiveIn
 		if c.Token.Seq != 0 && !at.found {
 			return nil, errNothing
 		}
+		c.Protection = b.protection(b.address)
 		return map[string]any{"Messages": messages}, nil
 	})
 	at.found = true // as it stays if the answer was kept under the token

@@ -11,6 +11,7 @@ import (
 
 	"github.com/newel-run/newel/asl/value"
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/engine"
 	"github.com/newel-run/newel/internal/service"
 	"github.com/newel-run/newel/internal/store"
 	"github.com/newel-run/newel/machine"
@@ -32,10 +33,21 @@ type activity struct {
 	Last       uint64          `json:"last"` // number of the last task
 }
 
-// waitingTask is a row of an activity's queue.
+// waitingTask is a row of an activity's queue. Where the activity or the task's machine has a customer managed key the
+// input is kept encrypted.
 type waitingTask struct {
-	Token string          `json:"t"`
-	Input json.RawMessage `json:"i"`
+	Token      string              `json:"t"`
+	Input      json.RawMessage     `json:"i,omitempty"`
+	Protection *service.Protection `json:"p,omitempty"`
+	Sealed     []byte              `json:"s,omitempty"`
+}
+
+// protection is how the inputs of an activity's tasks are kept: under the activity's key, else under that of the machine.
+func (a *activity) protection(ofMachine *service.Protection) *service.Protection {
+	if p := protectionOf(a.ARN, activityContext, a.Encryption); p != nil {
+		return p
+	}
+	return ofMachine
 }
 
 func activityKey(arn string) store.Key { return store.K(store.TableActivity, "activity", arn) }
@@ -91,10 +103,8 @@ func (s *Service) createActivity(c *service.Context, tx store.Tx) (any, error) {
 	if err := checkName(in.Name); err != nil {
 		return nil, err
 	}
-	if e, err := checkEncryption(in.EncryptionConfiguration); err != nil {
+	if _, err := checkEncryption(in.EncryptionConfiguration); err != nil {
 		return nil, err
-	} else if e.Type == customerKey {
-		return nil, unsupported("activities with a customer managed key")
 	}
 	arn := newARN(c.Request, "activity:"+in.Name)
 	a, err := readActivity(tx, arn)
@@ -108,6 +118,9 @@ func (s *Service) createActivity(c *service.Context, tx store.Tx) (any, error) {
 	if a == nil {
 		a = &activity{ARN: arn, Name: in.Name, Created: c.Now.UnixMilli(), Encryption: encryption}
 		if a.Tags, err = mergeTags(nil, in.Tags); err != nil {
+			return nil, err
+		}
+		if err := usable(c, a.protection(nil)); err != nil {
 			return nil, err
 		}
 		if err := writeActivity(tx, a); err != nil {
@@ -147,14 +160,30 @@ func (s *Service) deleteActivity(c *service.Context, tx store.Tx) (any, error) {
 
 // scheduleActivityTask puts a task into its activity's queue. It is not an operation of AWS's API, so only the engine's
 // tasks reach it.
-func (s *Service) scheduleActivityTask(c *service.Context, tx store.Tx) (any, error) {
-	var in struct {
-		ActivityArn, TaskToken string
-		Input                  json.RawMessage
-	}
+func (s *Service) scheduleActivityTask(ctx context.Context, c *service.Context) (any, error) {
+	var in scheduleInput
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
 	}
+	id, err := machine.ParseToken(in.TaskToken)
+	if err != nil {
+		return nil, engine.ErrToken
+	}
+	p, err := s.protectionOfExecution(ctx, id.ExecutionARN)
+	if err != nil {
+		return nil, err
+	}
+	return s.Update(ctx, c, s.PartitionOf("", "", in.ActivityArn), func(c *service.Context, tx store.Tx) (any, error) {
+		return s.enqueueTask(c, tx, &in, p)
+	})
+}
+
+type scheduleInput struct {
+	ActivityArn, TaskToken string
+	Input                  json.RawMessage
+}
+
+func (s *Service) enqueueTask(c *service.Context, tx store.Tx, in *scheduleInput, ofMachine *service.Protection) (any, error) {
 	a, err := readActivity(tx, in.ActivityArn)
 	if err != nil {
 		return nil, err
@@ -163,7 +192,14 @@ func (s *Service) scheduleActivityTask(c *service.Context, tx store.Tx) (any, er
 		return nil, aws.Errorf("ActivityDoesNotExist", "The activity %s does not exist.", in.ActivityArn)
 	}
 	a.Last++
-	b, err := service.Marshal(waitingTask{in.TaskToken, in.Input})
+	task := waitingTask{Token: in.TaskToken, Input: in.Input}
+	if p := a.protection(ofMachine); p != nil {
+		task.Input, task.Protection = nil, p
+		if task.Sealed, err = c.Env.Seal(p, in.Input); err != nil {
+			return nil, err
+		}
+	}
+	b, err := service.Marshal(task)
 	if err != nil {
 		return nil, err
 	}
@@ -222,6 +258,10 @@ func (s *Service) takeTask(ctx context.Context, arn, worker string) (any, error)
 		if err != nil || task == nil {
 			return nil, err
 		}
+		if err := s.openTask(ctx, task); err != nil {
+			s.polls.done(key)
+			return nil, err
+		}
 		answer, err := s.engine.AnswerToken(ctx, task.Token, machine.Event{Kind: machine.ActivityClaimed, Worker: worker})
 		if err == nil {
 			err = s.env.Store.Update(store.Finishing(ctx), p, func(tx store.Tx) error { tx.Delete(key); return nil })
@@ -236,6 +276,17 @@ func (s *Service) takeTask(ctx context.Context, arn, worker string) (any, error)
 			return json.RawMessage(append(b, '}')), nil
 		}
 	}
+}
+
+// openTask makes a task's input readable. It comes before the claim: a task whose key cannot be used stays in the queue.
+func (s *Service) openTask(ctx context.Context, task *waitingTask) error {
+	if task.Sealed == nil {
+		return nil
+	}
+	return s.env.WithKeys(ctx, func() (err error) {
+		task.Input, err = s.env.Open(task.Protection, task.Sealed)
+		return err
+	})
 }
 
 // firstTask finds the first row that no other poll is looking at; the caller gives it up with polls.done.

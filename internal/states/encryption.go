@@ -9,10 +9,14 @@ import (
 	"github.com/newel-run/newel/asl"
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/service"
+	"github.com/newel-run/newel/internal/store"
 )
 
-// machineContext is the name under which a machine's ARN is in the encryption context.
-const machineContext = "aws:states:stateMachineArn"
+// The names under which the ARN of a machine or an activity is in the encryption context.
+const (
+	machineContext  = "aws:states:stateMachineArn"
+	activityContext = "aws:states:activityArn"
+)
 
 // customerKey is the type of encryption with a key of the user's.
 const customerKey = "CUSTOMER_MANAGED_KMS_KEY"
@@ -25,15 +29,20 @@ type encryption struct {
 
 // protection is how the executions of a revision are kept, nil without a customer managed key.
 func (r *revision) protection() *service.Protection {
-	if !bytes.Contains(r.Encryption, []byte(customerKey)) {
+	return protectionOf(r.Machine, machineContext, r.Encryption)
+}
+
+// protectionOf reads an encryptionConfiguration: how the data of a resource is kept, nil without a customer managed key.
+func protectionOf(arn, context string, configuration json.RawMessage) *service.Protection {
+	if !bytes.Contains(configuration, []byte(customerKey)) {
 		return nil
 	}
 	var e encryption
-	a, ok := aws.ParseARN(r.Machine)
-	if json.Unmarshal(r.Encryption, &e) != nil || e.Type != customerKey || !ok {
+	a, ok := aws.ParseARN(arn)
+	if json.Unmarshal(configuration, &e) != nil || e.Type != customerKey || !ok {
 		return nil
 	}
-	p := &service.Protection{Account: a.Account, Region: a.Region, KeyID: e.KmsKeyID, Context: map[string]string{machineContext: r.Machine}}
+	p := &service.Protection{Account: a.Account, Region: a.Region, KeyID: e.KmsKeyID, Context: map[string]string{context: arn}}
 	if e.Reuse != nil {
 		p.Reuse = time.Duration(*e.Reuse) * time.Second
 	}
@@ -68,6 +77,29 @@ func (l learning) Definition(ctx context.Context, id string) (*asl.Definition, e
 	}
 	l.sealed.learn(id, c.protection())
 	return c.definition, nil
+}
+
+// usable makes sure, within a transaction, that a key can be used.
+func usable(c *service.Context, p *service.Protection) error {
+	_, err := c.Env.Seal(p, nil)
+	return err
+}
+
+// protectionOfExecution is how an execution's data is kept, whether or not it was stepped since the server's start.
+func (s *Service) protectionOfExecution(ctx context.Context, arn string) (*service.Protection, error) {
+	var definition string
+	err := s.env.Store.View(ctx, s.engine.Partition(arn), func(rd store.Reader) (err error) {
+		definition, err = definitionOf(rd, arn)
+		return err
+	})
+	if err != nil || definition == "" {
+		return nil, err
+	}
+	c, err := s.revisions.revision(ctx, definition)
+	if err != nil {
+		return nil, err
+	}
+	return c.protection(), nil
 }
 
 // keyUsable makes sure that a machine's key can be used, for what would not need it otherwise.

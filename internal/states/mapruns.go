@@ -51,6 +51,9 @@ type executions struct{ s *Service }
 
 func (x executions) Parent(ctx context.Context, arn string) (machine.Start, string, error) {
 	d, err := x.s.engine.Describe(ctx, arn)
+	if err == nil {
+		_, err = x.Definition(ctx, d.Definition) // what is written of the run is kept as the definition says
+	}
 	if err != nil {
 		return machine.Start{}, "", err
 	}
@@ -58,7 +61,7 @@ func (x executions) Parent(ctx context.Context, arn string) (machine.Start, stri
 }
 
 func (x executions) Definition(ctx context.Context, id string) (*asl.Definition, error) {
-	return x.s.revisions.Definition(ctx, id)
+	return x.s.definitions.Definition(ctx, id)
 }
 
 func (x executions) ChildDefinition(definition, label string) string {

@@ -7,13 +7,14 @@ import (
 	"iter"
 	"sync"
 
+	"github.com/newel-run/newel/internal/engine"
 	"github.com/newel-run/newel/internal/service"
 	"github.com/newel-run/newel/internal/store"
 )
 
-// sealedStore is the engine's store: what executions of machines with a customer managed key say (pieces, history, the
-// arguments of tasks that are sent, the record of an Express execution) is encrypted on its way in and opened on its way
-// out. The engine knows nothing of it. Which executions these are follows from their meta row, which stays readable, and
+// sealedStore is the store of the engine and of map runs: what executions of machines with a customer managed key say
+// (pieces, history, the arguments of tasks that are sent, the record of an Express execution, a map run's input, items
+// and results) is encrypted on its way in and opened on its way out. Neither knows anything of it. Which executions these are follows from their meta row, which stays readable, and
 // from the keys of revisions, which are known before the engine can step an execution (learn).
 //
 // Tasks in the outbox are not opened when they are scanned, so that a server starts whatever the state of its keys:
@@ -24,11 +25,26 @@ type sealedStore struct {
 
 	mu   sync.RWMutex
 	keys map[string]*service.Protection // definition -> how its executions are kept; only those with a key
-	seen map[string]*service.Protection // execution -> the same; nil: without a key
+	seen map[string]*service.Protection // execution or map run -> the same; nil: without a key
 }
 
 func newSealedStore(env *service.Env) *sealedStore {
 	return &sealedStore{Store: env.Store, env: env, keys: map[string]*service.Protection{}, seen: map[string]*service.Protection{}}
+}
+
+// changed gives engine.Config.Changed what it does not know: how the execution's data is kept.
+func (s *sealedStore) changed(tell func(*engine.Change, *service.Protection) engine.Write) func(*engine.Change) engine.Write {
+	if tell == nil {
+		return nil
+	}
+	return func(c *engine.Change) engine.Write { return tell(c, s.key(c.Definition)) }
+}
+
+// key is how the executions of a definition are kept; nil for one without a key.
+func (s *sealedStore) key(definition string) *service.Protection {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.keys[definition]
 }
 
 // seenMost bounds the executions that are remembered.
@@ -106,30 +122,65 @@ func (s *sealedStore) open(v []byte) ([]byte, error) {
 
 // of is how the execution in a key's row is kept; nil for one without a key.
 func (s *sealedStore) of(rd store.Reader, arn string) (*service.Protection, error) {
-	s.mu.RLock()
-	p, known := s.seen[arn]
-	s.mu.RUnlock()
-	if known {
+	if p, known := s.known(arn); known {
 		return p, nil
 	}
+	definition, err := definitionOf(rd, arn)
+	if err != nil || definition == "" {
+		return nil, err
+	}
+	return s.note(arn, definition), nil
+}
+
+// definitionOf reads the id of an execution's definition from its meta row, "" if there is no execution.
+func definitionOf(rd store.Reader, arn string) (string, error) {
 	b, err := rd.Get(append(store.K(store.TableExecution, arn), 'm'))
 	if err != nil || len(b) == 0 {
-		return nil, err
+		return "", err
 	}
 	var meta struct {
 		Definition string `json:"d"`
 	}
-	if err := json.Unmarshal(b[1:], &meta); err != nil {
+	err = json.Unmarshal(b[1:], &meta)
+	return meta.Definition, err
+}
+
+// ofRun is how a map run is kept, by its record: the one that is being written, or that which is there.
+func (s *sealedStore) ofRun(rd store.Reader, uuid string, record []byte) (*service.Protection, error) {
+	if p, known := s.known(uuid); known {
+		return p, nil
+	}
+	if record == nil {
+		var err error
+		if record, err = rd.Get(store.K(store.TableMapRun, "run", uuid)); err != nil || len(record) == 0 {
+			return nil, err
+		}
+	}
+	var run struct {
+		Definition string `json:"definition"`
+	}
+	if err := json.Unmarshal(record[1:], &run); err != nil {
 		return nil, err
 	}
+	return s.note(uuid, run.Definition), nil
+}
+
+func (s *sealedStore) known(name string) (*service.Protection, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	p, known := s.seen[name]
+	return p, known
+}
+
+func (s *sealedStore) note(name, definition string) *service.Protection {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.seen) >= seenMost {
 		clear(s.seen)
 	}
-	p = s.keys[meta.Definition]
-	s.seen[arn] = p
-	return p, nil
+	p := s.keys[definition]
+	s.seen[name] = p
+	return p
 }
 
 // idle reports that no definition with a key has been seen: nothing is to be encrypted.
@@ -230,14 +281,35 @@ func (x *sealedTx) sealed(key, v []byte) ([]byte, error) {
 		if err := json.Unmarshal(v[1:], &record); err != nil {
 			return nil, err
 		}
-		x.s.mu.RLock()
-		p := x.s.keys[record.Definition]
-		x.s.mu.RUnlock()
-		if p != nil {
+		if p := x.s.key(record.Definition); p != nil {
 			return x.s.seal(p, v)
 		}
+	case store.TableMapRun:
+		return x.sealedRun(arn, rest, v)
 	}
 	return v, nil
+}
+
+// sealedRun is a value of a map run's rows: those that hold data are encrypted. The run's record is written before the
+// others.
+func (x *sealedTx) sealedRun(kind string, rest, v []byte) ([]byte, error) {
+	var record []byte
+	switch kind {
+	case "run":
+		record = v
+	case "progress", "child", "page":
+	default:
+		return v, nil
+	}
+	uuid, _, ok := store.CutStr(rest)
+	if !ok {
+		return nil, store.ErrCorrupt
+	}
+	p, err := x.s.ofRun(x, uuid, record)
+	if err != nil || p == nil {
+		return v, err
+	}
+	return x.s.seal(p, v)
 }
 
 // sealArguments encrypts what follows the head of an outbox entry: version, the head's length, the head.

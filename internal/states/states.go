@@ -27,13 +27,16 @@ type Service struct {
 	env       *service.Env
 	engine    *engine.Engine
 	revisions *revisions
-	resource  func(i asl.Integration, resource string) string
-	model     *aws.Service
-	hasTest   func(machine, name string) bool
-	polls     *polls
-	logger    *logger
-	meter     *meter
-	maps      *maprun.Runs
+	// definitions are revisions for whoever writes data of their executions: sealed knows their keys then.
+	definitions learning
+	sealed      *sealedStore
+	resource    func(i asl.Integration, resource string) string
+	model       *aws.Service
+	hasTest     func(machine, name string) bool
+	polls       *polls
+	logger      *logger
+	meter       *meter
+	maps        *maprun.Runs
 }
 
 // scheduleActivityTask is an operation that only this server's tasks call.
@@ -46,8 +49,9 @@ type Config struct {
 	// Resource says why a Task's Resource cannot be run here; "" if it can (see asl.Options).
 	Resource func(i asl.Integration, resource string) string
 	Limits   machine.Limits
-	Changed  func(c *engine.Change) engine.Write // see engine.Config
-	Clock    engine.Clock
+	// Changed is engine.Config.Changed, with how the execution's data is kept; nil for nothing to write.
+	Changed func(c *engine.Change, p *service.Protection) engine.Write
+	Clock   engine.Clock
 	// HasTest reports whether a machine has a test case of a name; nil: StartExecution knows no test cases.
 	HasTest func(machine, name string) bool
 }
@@ -58,11 +62,14 @@ func New(cfg Config) *Service {
 	s.revisions = newRevisions(cfg.Env.Store)
 	s.logger = newLogger(s)
 	s.meter = newMeter(s)
-	sealed := newSealedStore(cfg.Env)
-	s.maps = maprun.New(maprun.Config{Env: cfg.Env, PayloadBytes: cfg.Limits.PayloadBytes}, executions{s})
+	s.sealed = newSealedStore(cfg.Env)
+	s.definitions = learning{s.revisions, s.sealed}
+	runs := *cfg.Env
+	runs.Store = s.sealed
+	s.maps = maprun.New(maprun.Config{Env: &runs, PayloadBytes: cfg.Limits.PayloadBytes}, executions{s})
 	s.engine = engine.New(engine.Config{
-		Store: sealed, Definitions: learning{s.revisions, sealed}, Unlock: sealed.unlock, Dispatcher: dispatcher{cfg.Dispatcher, s}, Clock: cfg.Clock,
-		Log: cfg.Env.Log, Limits: cfg.Limits, Result: nestedResult, Changed: cfg.Changed, Finished: s.maps.Finished,
+		Store: s.sealed, Definitions: s.definitions, Unlock: s.sealed.unlock, Dispatcher: dispatcher{cfg.Dispatcher, s}, Clock: cfg.Clock,
+		Log: cfg.Env.Log, Limits: cfg.Limits, Result: nestedResult, Changed: s.sealed.changed(cfg.Changed), Finished: s.maps.Finished,
 		History: func(definition, execution string, events []machine.HistoryEvent) {
 			s.logger.add(definition, execution, events)
 			s.meter.history(definition, execution, events)
@@ -156,7 +163,7 @@ func (s *Service) rows() []service.Operation {
 		{Name: "DeleteActivity", Key: activityByARN, Update: s.deleteActivity},
 		{Name: "ListActivities", Do: do(s.listActivities)},
 		{Name: "GetActivityTask", Do: do(s.getActivityTask)},
-		{Name: scheduleActivityTask, Key: activityByARN, Update: s.scheduleActivityTask},
+		{Name: scheduleActivityTask, Do: do(s.scheduleActivityTask)},
 		{Name: stopExecutionOf, Do: do(s.stopExecutionOf)},
 		{Name: "StartSyncExecution", Do: do(s.startSyncExecution)},
 	}

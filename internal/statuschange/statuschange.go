@@ -44,19 +44,19 @@ func (e *Emitter) Start(ctx context.Context) error { return e.outbox.Start(ctx) 
 // Close ends the deliveries; the next Start goes on with them.
 func (e *Emitter) Close() { e.outbox.Close() }
 
-// Changed is engine.Config.Changed.
-func (e *Emitter) Changed(c *engine.Change) engine.Write {
+// Changed is engine.Config.Changed for an execution whose data is kept under p: so is the event, until it is delivered.
+func (e *Emitter) Changed(c *engine.Change, p *service.Protection) engine.Write {
 	arn, ok := aws.ParseARN(c.ARN)
 	if !ok || !e.wanted(arn.Account, arn.Region, source, detailType) {
 		return nil
 	}
 	input, err := service.Marshal(map[string]any{"Entries": []any{map[string]any{
-		"Source": source, "DetailType": detailType, "Resources": []string{c.ARN}, "Detail": string(detail(c)), "Time": c.At.Unix(),
+		"Source": source, "DetailType": detailType, "Resources": []string{c.ARN}, "Detail": string(detail(c)), "Time": c.At.Unix(), "Protection": p,
 	}}})
 	if err != nil {
 		panic(err)
 	}
-	entry := outbox.Entry{Chain: c.ARN, Accepted: c.At, Request: outbox.Call{Service: "events", Operation: "PutEvents",
+	entry := outbox.Entry{Chain: c.ARN, Protection: p, Accepted: c.At, Request: outbox.Call{Service: "events", Operation: "PutEvents",
 		Account: arn.Account, Region: arn.Region, Principal: principal, Input: input}}
 	return func(p store.Partition, tx store.Tx) (func(), error) { return e.outbox.Put(p, tx, entry) }
 }

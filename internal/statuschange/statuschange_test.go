@@ -38,7 +38,7 @@ type world struct {
 func (w *world) open() {
 	env := &service.Env{Store: w.store, Now: time.Now, Log: slog.New(slog.DiscardHandler), Caller: aws.CallerFunc(w.call)}
 	w.emitter = New(env, func(account, _, _, _ string) bool { return w.want(account) })
-	w.engine = engine.New(engine.Config{Store: w.store, Definitions: definitions{}, Changed: w.emitter.Changed})
+	w.engine = engine.New(engine.Config{Store: w.store, Definitions: definitions{}, Changed: func(c *engine.Change) engine.Write { return w.emitter.Changed(c, nil) }})
 	if err := w.emitter.Start(context.Background()); err != nil {
 		w.t.Fatal(err)
 	}
