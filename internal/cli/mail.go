@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,7 +31,7 @@ func (a *app) mailCommand() *cobra.Command {
 		}
 		rows := make([][]string, len(answer.Mails))
 		for i, m := range answer.Mails {
-			rows[i] = []string{m.ID, m.Time.Local().Format(time.DateTime), m.Kind, m.To, m.Subject, topicName(m.Source)}
+			rows[i] = []string{m.ID, m.Time.Local().Format(time.DateTime), m.Kind, m.To, cmp.Or(m.Subject, m.Locked), topicName(m.Source)}
 		}
 		a.table([]string{"ID", "TIME", "KIND", "TO", "SUBJECT", "TOPIC"}, rows)
 		return nil

@@ -44,6 +44,10 @@ type Mail struct {
 	Headers     map[string]string `json:",omitempty"`
 	Relayed     *time.Time        `json:",omitempty"` // when the SMTP server took it
 	RelayError  string            `json:",omitempty"` // why the SMTP server refused it for good
+	Locked      string            `json:",omitempty"` // in a list: why KMS does not let it be read
+
+	Protection *service.Protection `json:",omitempty"` // its content is kept encrypted; nil: as it is
+	Sealed     []byte              `json:",omitempty"` // the content, as it is kept (protect.go)
 }
 
 // Service is the sink.
@@ -61,11 +65,12 @@ func New(env *service.Env, cfg Config) *Service {
 	s := &Service{cfg: cfg, outbox: outbox.New(env, Name)}
 	s.Service = service.New(Name, env, []service.Operation{
 		{Name: "SendMail", Update: s.send},
-		{Name: "ListMails", View: s.list},
+		{Name: "ListMails", Do: s.list},
 		{Name: "GetMail", View: s.get},
 		{Name: "DeleteMails", Update: s.clear},
 		{Name: "RelayMail", Do: s.relay},
 	})
+	s.KeyFault = keyFault
 	s.Place = func(_, _, _ string) store.Partition { return store.Place(env.Store.Partitions(), Name) }
 	return s
 }
@@ -94,8 +99,12 @@ func (s *Service) send(c *service.Context, tx store.Tx) (any, error) {
 	}
 	number++
 	m.ID, m.Time, m.Account, m.Region = strconv.FormatUint(number, 10), c.Now.UTC().Truncate(time.Millisecond), c.Account, c.Region
-	m.Relayed, m.RelayError = nil, ""
-	if err := put(tx, number, &m); err != nil {
+	m.Relayed, m.RelayError, m.Locked, m.Sealed = nil, "", "", nil
+	kept, err := m.seal(c.Env)
+	if err == nil {
+		err = put(tx, number, kept)
+	}
+	if err != nil {
 		return nil, err
 	}
 	tx.Set(numberKey(), binary.BigEndian.AppendUint64(nil, number))
@@ -141,19 +150,36 @@ func decode(b []byte) (*Mail, error) {
 
 const listMax = 1000
 
+type listInput struct {
+	MaxResults int
+	To         string // only those to this address
+	Before     string // only those older than this id
+}
+
 // list answers {"Mails": [...]}, newest first, without bodies.
-func (s *Service) list(c *service.Context, rd store.Reader) (any, error) {
-	var in struct {
-		MaxResults int
-		To         string // only those to this address
-		Before     string // only those older than this id
-	}
+func (s *Service) list(ctx context.Context, c *service.Context) (*aws.Output, error) {
+	var in listInput
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
 	}
 	if in.MaxResults <= 0 || in.MaxResults > listMax {
 		in.MaxResults = listMax
 	}
+	var mails []*Mail
+	err := s.View(ctx, s.PartitionOf("", "", ""), func(rd store.Reader) (err error) { mails, err = in.find(rd); return err })
+	if err != nil {
+		return nil, service.Wire(err)
+	}
+	for _, m := range mails {
+		if err := m.openOrSay(ctx, s.Env); err != nil {
+			return nil, service.Wire(err)
+		}
+		m.Body = ""
+	}
+	return service.Answer(map[string]any{"Mails": mails}), nil
+}
+
+func (in *listInput) find(rd store.Reader) ([]*Mail, error) {
 	end := mailKey().End()
 	if in.Before != "" {
 		n, err := strconv.ParseUint(in.Before, 10, 64)
@@ -171,12 +197,11 @@ func (s *Service) list(c *service.Context, rd store.Reader) (any, error) {
 		if in.To != "" && m.To != in.To {
 			continue
 		}
-		m.Body = ""
 		if mails = append(mails, m); len(mails) == in.MaxResults {
 			break
 		}
 	}
-	return map[string]any{"Mails": mails}, nil
+	return mails, nil
 }
 
 func (s *Service) get(c *service.Context, rd store.Reader) (any, error) {
@@ -186,7 +211,11 @@ func (s *Service) get(c *service.Context, rd store.Reader) (any, error) {
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
 	}
-	return find(rd, in.ID)
+	m, err := find(rd, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.open(c.Env)
 }
 
 func find(rd store.Reader, id string) (*Mail, error) {

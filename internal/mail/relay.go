@@ -44,6 +44,9 @@ func (s *Service) relay(ctx context.Context, c *service.Context) (*aws.Output, e
 	if m.Relayed != nil {
 		return service.Answer(nil), nil
 	}
+	if err := s.Env.WithKeys(ctx, func() error { return m.open(s.Env) }); err != nil {
+		return nil, &aws.Error{Code: "ServiceUnavailable", Status: 503, Fault: true, Message: "The mail cannot be read: " + err.Error()}
+	}
 	err = deliver(ctx, s.cfg.SMTP, m)
 	var refused *textproto.Error
 	var malformed *malformedError
@@ -58,10 +61,16 @@ func (s *Service) relay(ctx context.Context, c *service.Context) (*aws.Output, e
 	}
 	number, _ := strconv.ParseUint(m.ID, 10, 64) // find has parsed it
 	err = s.Env.Store.Update(store.Finishing(ctx), p, func(tx store.Tx) error {
-		if b, err := tx.Get(keyOf(number)); err != nil || b == nil {
+		b, err := tx.Get(keyOf(number))
+		if err != nil || b == nil {
 			return err
 		}
-		return put(tx, number, m)
+		kept, err := decode(b)
+		if err != nil {
+			return err
+		}
+		kept.Relayed, kept.RelayError = m.Relayed, m.RelayError
+		return put(tx, number, kept)
 	})
 	return service.Answer(nil), err
 }

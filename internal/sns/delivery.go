@@ -71,7 +71,7 @@ func (s *Service) delivery(c *service.Context, a address, t *topic, sub *subscri
 		e = outbox.Entry{Request: call(a.account, a.region, "sns", deliverHTTP, post{sub.Endpoint, headers, body}), MaxTries: httpTries}
 	case "sms":
 		var err error
-		if e, err = textMessage(c, sub.Endpoint, a.arn(), m); err != nil {
+		if e, err = textMessage(c, sub.Endpoint, a.arn(), m, t.protection(a)); err != nil {
 			return e, err
 		}
 	default:
@@ -147,12 +147,13 @@ func deadLetter(c *service.Context, sub *subscription, m *message, body string) 
 // sinkMail is a mail as the sink takes it.
 type sinkMail struct {
 	Kind, From, To, Subject, ContentType, Body, Source string
-	Headers                                            map[string]string `json:",omitempty"`
+	Headers                                            map[string]string   `json:",omitempty"`
+	Protection                                         *service.Protection `json:",omitempty"` // the topic's
 }
 
 // mail is a message as a mail. A mail's sender is the topic's display name, its text ends with how to unsubscribe.
 func (s *Service) mail(a address, t *topic, sub *subscription, m *message, body string) sinkMail {
-	out := sinkMail{Kind: "email", To: sub.Endpoint, Subject: "AWS Notification Message", ContentType: "text/plain", Body: body, Source: a.arn(),
+	out := sinkMail{Kind: "email", To: sub.Endpoint, Subject: "AWS Notification Message", ContentType: "text/plain", Body: body, Source: a.arn(), Protection: t.protection(a),
 		Headers: map[string]string{"x-amz-sns-message-id": m.ID, "x-amz-sns-subscription-arn": sub.arn(a)}}
 	if m.Subject != nil {
 		out.Subject = *m.Subject
@@ -170,13 +171,13 @@ func (s *Service) mail(a address, t *topic, sub *subscription, m *message, body 
 }
 
 // textMessage is a message as a text message in the mail sink.
-func textMessage(c *service.Context, number, source string, m *message) (outbox.Entry, error) {
+func textMessage(c *service.Context, number, source string, m *message, p *service.Protection) (outbox.Entry, error) {
 	sender := "NOTICE"
 	if a, ok := m.MessageAttributes["AWS.SNS.SMS.SenderID"]; ok {
 		sender = a.StringValue
 	}
 	return outbox.Entry{Request: call(c.Account, c.Region, "newel-mail", "SendMail",
-		sinkMail{Kind: "sms", From: sender, To: number, ContentType: "text/plain", Body: m.text("sms"), Source: source})}, nil
+		sinkMail{Kind: "sms", From: sender, To: number, ContentType: "text/plain", Body: m.text("sms"), Source: source, Protection: p})}, nil
 }
 
 func (s *Service) unsubscribeURL(a address, sub *subscription) string {

@@ -387,7 +387,7 @@ func (s *Service) publishToPhone(ctx context.Context, c *service.Context, number
 		return nil, err
 	}
 	out, err := s.Update(ctx, c, s.PartitionOf(c.Account, c.Region, ""), func(c *service.Context, tx store.Tx) (any, error) {
-		entry, err := textMessage(c, number, "", m)
+		entry, err := textMessage(c, number, "", m, nil)
 		if err == nil {
 			err = s.outbox.Add(c, tx, entry)
 		}
