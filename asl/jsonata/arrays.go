@@ -50,34 +50,25 @@ func sortArray(e *evaluation, args []any) any {
 		return args[0]
 	}
 	if f, ok := args[1].(*function); ok {
-		return value.Array(e.mergeSort(items, func(a, b any) bool {
+		return value.Array(e.sortItems(items, func(a, b any) bool {
 			return e.jsTrue(e.call(f, []any{a, b}, undefined))
 		}))
 	}
-	kind := symbol(items[0])
+	kind := typeOfValue(items[0])
 	for _, item := range items {
-		if symbol(item) != kind || kind != 'n' && kind != 's' {
+		if typeOfValue(item) != kind || kind&(typeNumber|typeString) == 0 {
 			e.fail("D3070", nil)
 		}
 	}
-	return value.Array(e.mergeSort(items, func(a, b any) bool {
-		e.step(1)
-		if s, ok := a.(string); ok {
-			return compareText(s, b.(string)) > 0
-		}
-		x, _ := isNumber(a)
-		y, _ := isNumber(b)
-		return x > y
+	return value.Array(e.sortItems(items, func(a, b any) bool {
+		c, _ := order(a, b)
+		return c > 0
 	}))
 }
 
 // jsTrue is what JavaScript takes for true, which a comparison function may return: any array and object.
 func (e *evaluation) jsTrue(v any) bool {
-	switch symbol(v) {
-	case 'a', 'o', 'f':
-		return true
-	}
-	return e.truthy(v)
+	return typeOfValue(v)&(typeArray|typeObject|typeFunction) != 0 || e.truthy(v)
 }
 
 func distinct(e *evaluation, args []any) any {
@@ -92,12 +83,11 @@ func distinct(e *evaluation, args []any) any {
 		if f, ok := isNumber(item); ok {
 			key = f
 		}
-		switch symbol(item) {
-		case 'a', 'o', 'f':
+		if typeOfValue(item)&(typeArray|typeObject|typeFunction) != 0 {
 			if e.among(kept, item) {
 				continue
 			}
-		default:
+		} else {
 			if simple[key] {
 				continue
 			}
@@ -106,7 +96,7 @@ func distinct(e *evaluation, args []any) any {
 		e.spend(32)
 		kept = append(kept, item)
 	}
-	if _, ok := isSequence(args[0]); ok {
+	if isSequence(args[0]) {
 		return &sequence{items: kept}
 	}
 	return value.Array(kept)

@@ -65,7 +65,7 @@ func TestDifferential(t *testing.T) {
 		if strings.Contains(text, "|$|{") && strings.Contains(answers[i], "[null]") {
 			continue // an object made for an empty array leaves an undefined item in it, which only a copy shows
 		}
-		if got := answer(text); !agrees(got, want.(*value.Object)) {
+		if got := answer(text); !agrees(text, got, want.(*value.Object)) {
 			if different++; different <= 40 {
 				t.Errorf("seed %d: %s: got %s, want %s", seed, text, value.Append(nil, got), answers[i])
 			}
@@ -75,7 +75,7 @@ func TestDifferential(t *testing.T) {
 }
 
 // agrees compares answers; where the reference implementation crashes or returns what is no JSON, ours is free.
-func agrees(got, want *value.Object) bool {
+func agrees(expression string, got, want *value.Object) bool {
 	if code, _ := want.Get("code"); code == "crash" {
 		return true
 	}
@@ -85,6 +85,11 @@ func agrees(got, want *value.Object) bool {
 	code, failed := got.Get("code")
 	if code == "function" || code == "D1001" {
 		return true
+	}
+	if strings.Contains(expression, ")[") && strings.Contains(expression, "%") && !failed {
+		if refused, _ := want.Get("code"); refused == "S0217" {
+			return true // it refuses a % in a predicate of parentheses though it has found its parent
+		}
 	}
 	if _, both := want.Get("code"); both && failed && code != nil {
 		return true // it evaluates the parts of constructors interleaved, so that another of several errors comes first

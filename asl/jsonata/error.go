@@ -22,13 +22,23 @@ func (e *Error) Error() string {
 	return e.Code + ": " + e.Message
 }
 
+// Ending is how a sentence goes on that tells of the error, as AWS has it: "... threw an error during evaluation" is
+// followed by ". T1006: Attempted to invoke a non-function", or by ": Expression evaluation timeout: ..." for a limit.
+func (e *Error) Ending() string {
+	if e.Code == limitCode {
+		return ": " + e.Message
+	}
+	return ". " + e.Error()
+}
+
+// limitCode is the code of the errors of the limits; AWS does not show it.
 const limitCode = "U1001"
 
 // The messages of the limits, as AWS words them.
 const (
-	messageSteps = "Expression evaluation timeout"
-	messageBytes = "Expression evaluation memory limit exceeded"
-	messageDepth = "Stack overflow error"
+	messageSteps = "Expression evaluation timeout: Check for infinite loop"
+	messageBytes = "Expression evaluation memory limit exceeded: Check for excessive memory usage"
+	messageDepth = "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive."
 )
 
 func limitError(message string) *Error { return &Error{Code: limitCode, Message: message} }

@@ -1,135 +1,132 @@
 package jsonata
 
 import (
-	"math"
-
 	"github.com/newel-run/newel/asl/value"
 )
 
-// eval evaluates a node in a context. A sequence of one item becomes the item, an empty one undefined.
-func (e *evaluation) eval(n *node, input any, env *frame) any {
-	e.step(1)
-	if e.depth++; e.depth > e.limits.Depth {
-		panic(limitError(messageDepth))
-	}
-	v := e.dispatch(n, input, env)
-	for _, p := range n.predicates {
-		v = e.filter(p.expr, v, env)
-	}
-	if n.group != nil && n.kind != kindPath {
-		v = e.group(n.group.pairs, n.group.pos, v, env)
-	}
+// eval evaluates an expression in a context and a scope. Each expression inside another is one deeper.
+func (e *evaluation) eval(x expr, context any, env *frame) any {
+	e.enter()
+	v := e.value(x, context, env)
 	e.depth--
-	if s, ok := isSequence(v); ok && !s.tuples {
-		return unwrap(s, n.keepArray)
+	if s, ok := v.(*sequence); ok {
+		return s.unwrapped()
 	}
 	return v
 }
 
-func unwrap(s *sequence, keepArray bool) any {
-	if keepArray {
-		s.keep = true
+// enter counts an expression that begins.
+func (e *evaluation) enter() {
+	e.step(1)
+	if e.depth++; e.depth > e.limits.Depth {
+		panic(limitError(messageDepth))
 	}
-	switch {
-	case len(s.items) == 0:
-		return undefined
-	case len(s.items) == 1 && !s.keep:
-		return s.items[0]
-	}
-	return s
 }
 
-func (e *evaluation) dispatch(n *node, input any, env *frame) any {
-	switch n.kind {
-	case kindPath:
-		return e.path(n, input, env)
-	case kindName:
-		return e.member(input, n.text)
-	case kindString, kindNumber, kindValue:
-		return n.value
-	case kindVariable:
-		return e.variable(n, input, env)
-	case kindBinary:
-		return e.binary(n, input, env)
-	case kindUnary:
-		return e.negate(n, input, env)
-	case kindArray:
-		return e.array(n, input, env)
-	case kindObject:
-		return e.group(n.pairs, n.pos, input, env)
-	case kindFunction:
-		return e.invoke(n, input, env, nil)
-	case kindCondition:
-		if e.truthy(e.eval(n.lhs, input, env)) {
-			return e.eval(n.rhs, input, env)
+// value is the expression's value before it is unwrapped.
+func (e *evaluation) value(x expr, context any, env *frame) any {
+	switch x := x.(type) {
+	case *path:
+		return e.path(x, context, env)
+	case *field:
+		return e.member(context, x.name)
+	case *literal:
+		return x.value
+	case *variable:
+		return e.variable(x, context, env)
+	case *operation:
+		return e.operation(x, context, env)
+	case *negation:
+		return e.negation(x, context, env)
+	case *array:
+		return e.array(x, context, env)
+	case *object:
+		return e.group(x.pairs, x.at, context, env)
+	case *call:
+		if x.tail {
+			return &tailCall{x, context, env}
 		}
-		if n.otherwise != nil {
-			return e.eval(n.otherwise, input, env)
+		return e.invoke(x, context, env, nil)
+	case *conditional:
+		if e.truthy(e.eval(x.test, context, env)) {
+			return e.eval(x.yes, context, env)
+		}
+		if x.no != nil {
+			return e.eval(x.no, context, env)
 		}
 		return undefined
-	case kindBlock:
+	case *block:
 		scope, v := &frame{outer: env}, undefined
-		for _, part := range n.list {
-			v = e.eval(part, input, scope)
+		for _, part := range x.body {
+			v = e.eval(part, context, scope)
 		}
 		return v
-	case kindBind:
-		v := e.eval(n.rhs, input, env)
+	case *binding:
+		v := e.eval(x.value, context, env)
 		e.spend(32)
-		env.bind(n.lhs.text, v)
+		env.vars.set(x.name, v)
 		return v
-	case kindWildcard:
-		return e.wildcard(input)
-	case kindDescendant:
-		return e.descendants(input)
-	case kindParent:
-		return e.lookup(env, n.slot.label)
-	case kindRegex:
-		return matcher(n)
-	case kindLambda:
-		return e.closure(n, input, env)
-	case kindPartial:
-		return e.partial(n, input, env)
-	case kindApply:
-		return e.chain(n, input, env)
-	case kindTransform:
-		return e.transformer(n, env)
+	case *refined:
+		return e.refined(x, context, env)
+	case *wildcard:
+		return e.wildcard(context)
+	case *descendants:
+		return e.descendants(context)
+	case *parent:
+		return e.lookup(env, x.slot.name)
+	case *pattern:
+		return matcher(x)
+	case *lambda:
+		return &function{lambda: x, sig: x.sig, input: context, env: env, params: x.params, arity: len(x.params)}
+	case *partial:
+		return e.partial(x, context, env)
+	case *chain:
+		return e.chain(x, context, env)
+	case *transform:
+		return e.transformer(x, env)
 	}
-	panic("jsonata: " + kindNames[n.kind] + " is no expression")
+	panic("jsonata: not an expression")
 }
 
-func (e *evaluation) variable(n *node, input any, env *frame) any {
-	if n.text != "" {
-		return e.lookup(env, n.text)
+// refined filters and groups what an expression gives.
+func (e *evaluation) refined(x *refined, context any, env *frame) any {
+	v := e.value(x.of, context, env)
+	for _, filter := range x.predicates {
+		v = e.filter(filter, v, env)
 	}
-	if s, ok := input.(*sequence); ok && s.outer {
-		return s.items[0]
+	if x.group != nil {
+		v = e.group(x.group.pairs, x.group.at, v, env)
 	}
-	return input
+	if s, ok := v.(*sequence); ok && x.keep {
+		return &sequence{s.items, true}
+	}
+	return v
 }
 
-func (e *evaluation) negate(n *node, input any, env *frame) any {
-	v := e.eval(n.lhs, input, env)
-	if isUndefined(v) {
-		return v
+func (e *evaluation) variable(x *variable, context any, env *frame) any {
+	if x.name != "" {
+		return e.lookup(env, x.name)
 	}
-	f, ok := e.numeric(v)
-	if !ok {
-		panic(fail("D1002", n.pos, n.text, detail{"value": v}))
+	if d, ok := context.(*document); ok {
+		return d.whole
 	}
-	return -f
+	return context
 }
 
-func (e *evaluation) array(n *node, input any, env *frame) any {
+func (e *evaluation) array(x *array, context any, env *frame) any {
 	items := []any{}
-	for _, part := range n.list {
-		v := e.eval(part, input, env)
+	for _, part := range x.items {
+		v := e.eval(part, context, env)
 		if isUndefined(v) {
 			continue
 		}
 		inner, isArray := elements(v)
+		if isArray {
+			_, nested := bare(part).(*array)
+			isArray = !nested
+		}
 		switch {
-		case !isArray || part.kind == kindArray:
+		case !isArray:
 			e.spend(16)
 			items = append(items, v)
 		case len(items) == 0:
@@ -139,191 +136,38 @@ func (e *evaluation) array(n *node, input any, env *frame) any {
 			items = append(items, inner...)
 		}
 	}
-	if n.cons {
-		return &sequence{items: items, plain: true, cons: true}
+	if x.fixed {
+		return &fixed{items}
 	}
 	return value.Array(items)
 }
 
-func (e *evaluation) binary(n *node, input any, env *frame) any {
-	a := e.eval(n.lhs, input, env)
-	switch n.text {
-	case "and":
-		return e.truthy(a) && e.truthy(e.eval(n.rhs, input, env))
-	case "or":
-		return e.truthy(a) || e.truthy(e.eval(n.rhs, input, env))
+// wildcard is all members of an object, or all items of an array; arrays among them are flattened.
+func (e *evaluation) wildcard(context any) any {
+	if d, ok := context.(*document); ok {
+		context = d.whole
 	}
-	b := e.eval(n.rhs, input, env)
-	switch n.text {
-	case "+", "-", "*", "/", "%":
-		return e.arithmetic(n, a, b)
-	case "=":
-		return !isUndefined(a) && !isUndefined(b) && e.equal(a, b)
-	case "!=":
-		return !isUndefined(a) && !isUndefined(b) && !e.equal(a, b)
-	case "&":
-		return e.join(a, b)
-	case "..":
-		return e.rangeOf(n, a, b)
-	case "in":
-		return contains(a, b)
-	}
-	return e.compare(n, a, b)
-}
-
-// equal compares two values that a limit has measured.
-func (e *evaluation) equal(a, b any) bool {
-	switch a.(type) {
-	case value.Array, *sequence, *value.Object:
-		e.measure(a)
-	}
-	return equal(a, b)
-}
-
-func (e *evaluation) join(a, b any) any {
-	var x, y string
-	if !isUndefined(a) {
-		x = e.text(a, false)
-	}
-	if !isUndefined(b) {
-		y = e.text(b, false)
-	}
-	e.spend(len(x) + len(y))
-	return x + y
-}
-
-func contains(a, b any) bool {
-	if isUndefined(a) || isUndefined(b) {
-		return false
-	}
-	if _, ok := elements(a); ok {
-		return false
-	}
-	_, isObject := a.(*value.Object)
-	for _, item := range list(b) {
-		if _, ok := elements(item); ok {
-			continue
-		}
-		if isObject && a == item || !isObject && equal(a, item) {
-			return true
-		}
-	}
-	return false
-}
-
-func (e *evaluation) arithmetic(n *node, a, b any) any {
-	e.pos, e.token = n.pos, n.text
-	x, ok := e.numeric(a)
-	if !ok && !isUndefined(a) {
-		e.fail("T2001", detail{"value": a})
-	}
-	y, ok := e.numeric(b)
-	if !ok && !isUndefined(b) {
-		e.fail("T2002", detail{"value": b})
-	}
-	if isUndefined(a) || isUndefined(b) {
-		return undefined
-	}
-	switch n.text {
-	case "+":
-		return x + y
-	case "-":
-		return x - y
-	case "*":
-		return x * y
-	case "/":
-		return x / y
-	}
-	return math.Mod(x, y)
-}
-
-func (e *evaluation) compare(n *node, a, b any) any {
-	x, isX := isNumber(a)
-	y, isY := isNumber(b)
-	s, isS := a.(string)
-	t, isT := b.(string)
-	if !(isX || isS || isUndefined(a)) || !(isY || isT || isUndefined(b)) {
-		panic(fail("T2010", n.pos, n.text, nil))
-	}
-	if isUndefined(a) || isUndefined(b) {
-		return undefined
-	}
-	if isX != isY {
-		panic(fail("T2009", n.pos, n.text, detail{"value": a, "value2": b}))
-	}
-	c := 0
-	switch {
-	case isS:
-		c = compareText(s, t)
-	case x < y:
-		c = -1
-	case x > y:
-		c = 1
-	case x != y:
-		return false // NaN
-	}
-	switch n.text {
-	case "<":
-		return c < 0
-	case "<=":
-		return c <= 0
-	case ">":
-		return c > 0
-	}
-	return c >= 0
-}
-
-const maxRange = 1e7
-
-func (e *evaluation) rangeOf(n *node, a, b any) any {
-	e.pos, e.token = n.pos, n.text
-	from, ok := isNumber(a)
-	if !isUndefined(a) && (!ok || from != math.Trunc(from) || math.IsInf(from, 0)) {
-		e.fail("T2003", detail{"value": a})
-	}
-	to, ok := isNumber(b)
-	if !isUndefined(b) && (!ok || to != math.Trunc(to) || math.IsInf(to, 0)) {
-		e.fail("T2004", detail{"value": b})
-	}
-	if isUndefined(a) || isUndefined(b) || from > to {
-		return undefined
-	}
-	size := to - from + 1
-	if size > maxRange {
-		e.fail("D2014", detail{"value": size})
-	}
-	e.spend(24 * int(size))
-	items := make([]any, int(size))
-	for i := range items {
-		items[i] = from + float64(i)
-	}
-	return &sequence{items: items}
-}
-
-func (e *evaluation) wildcard(input any) any {
-	if s, ok := input.(*sequence); ok && s.outer {
-		input = s.items[0]
-	}
-	result := &sequence{}
+	var found []any
+	flat := false
 	add := func(v any) {
 		if _, ok := elements(v); ok {
-			result.items = e.flatten(result.items, v)
-			result.plain = true
-			return
+			flat = true
 		}
-		e.spend(16)
-		result.add(v)
+		found = e.flatten(found, v)
 	}
-	if o, ok := input.(*value.Object); ok {
+	if o, ok := context.(*value.Object); ok {
 		for _, v := range o.All() {
 			add(v)
 		}
 	}
-	items, _ := elements(input)
+	items, _ := elements(context)
 	for _, v := range items {
 		add(v)
 	}
-	return result
+	if flat { // as in the reference implementation, the result is then no longer a sequence
+		return value.Array(found)
+	}
+	return &sequence{items: found}
 }
 
 func (e *evaluation) flatten(dst []any, v any) []any {
@@ -338,20 +182,20 @@ func (e *evaluation) flatten(dst []any, v any) []any {
 	return dst
 }
 
-func (e *evaluation) descendants(input any) any {
-	if isUndefined(input) {
+func (e *evaluation) descendants(context any) any {
+	if isUndefined(context) {
 		return undefined
 	}
 	result := &sequence{}
-	e.descend(result, input)
+	e.descend(result, context)
 	return result
 }
 
 func (e *evaluation) descend(into *sequence, v any) {
+	e.step(1)
 	items, isArray := elements(v)
 	if !isArray {
 		e.spend(16)
-		e.step(1)
 		into.add(v)
 	}
 	for _, item := range items {

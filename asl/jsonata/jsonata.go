@@ -10,7 +10,7 @@ import (
 // Expr is a compiled expression.
 type Expr struct {
 	text string
-	root *node
+	root expr
 }
 
 // String is the expression as it was written.
@@ -28,9 +28,10 @@ type Env struct {
 
 // Limits bound an evaluation; zero stands for the default.
 type Limits struct {
-	Steps int // nodes evaluated and items made: 10 million
-	Depth int // nodes evaluated inside each other: 10,000
-	Bytes int // allocated for results and what they are made of: 256 MiB
+	Steps int // expressions evaluated and items made: 10 million
+	Depth int // expressions evaluated inside each other: 100, which is AWS's limit
+	Value int // of a string (a byte for a character) or a range (eight for a number): 6,990,256, which is AWS's limit
+	Bytes int // allocated for all that is made: 256 MiB
 }
 
 func (l Limits) withDefaults() Limits {
@@ -38,7 +39,10 @@ func (l Limits) withDefaults() Limits {
 		l.Steps = 10_000_000
 	}
 	if l.Depth == 0 {
-		l.Depth = 10_000
+		l.Depth = 100
+	}
+	if l.Value == 0 {
+		l.Value = 6_990_256
 	}
 	if l.Bytes == 0 {
 		l.Bytes = 256 << 20
@@ -77,13 +81,13 @@ func (x *Expr) Eval(env Env) (result value.Value, defined bool, err error) {
 	if env.Absent {
 		e.root, input = undefined, undefined
 	} else if a, ok := input.(value.Array); ok {
-		input = &sequence{items: []any{a}, outer: true}
+		input = &document{a}
 	}
 	v := e.eval(x.root, input, &frame{})
 	if isUndefined(v) {
 		return nil, false, nil
 	}
-	e.depth, e.limits.Depth = 0, min(e.limits.Depth, maxResultDepth)
+	e.depth, e.limits.Depth = 0, maxResultDepth
 	e.measure(v)
 	result, ok := e.export(v)
 	if !ok {
@@ -112,6 +116,19 @@ func (e *evaluation) step(n int) {
 	if e.steps += n; e.steps > e.limits.Steps {
 		panic(limitError(messageSteps))
 	}
+}
+
+// bound refuses a value that is larger than a value may be.
+func (e *evaluation) bound(size int) {
+	if size < 0 || size > e.limits.Value {
+		panic(limitError(messageBytes))
+	}
+}
+
+// hold counts the characters of a string that is about to be made.
+func (e *evaluation) hold(size int) {
+	e.bound(size)
+	e.spend(size)
 }
 
 // spend counts bytes before they are allocated; each also counts as a little work.
@@ -150,15 +167,16 @@ func (e *evaluation) export(v any) (value.Value, bool) {
 	switch v := v.(type) {
 	case missing:
 		return nil, true
-	case *function, *tuple:
+	case *function:
 		return nil, false
 	case float64:
 		if math.IsInf(v, 0) || math.IsNaN(v) {
 			e.fail("D1001", detail{"value": v})
 		}
 		return value.Number(formatDouble(v)), true
-	case *sequence:
-		return e.exportItems(append(value.Array{}, v.items...))
+	case *sequence, *fixed, *document, *stream:
+		items, _ := elements(v)
+		return e.exportItems(append(value.Array{}, items...))
 	case value.Array:
 		return e.exportItems(v)
 	case *value.Object:
@@ -210,7 +228,7 @@ func (e *evaluation) exportObject(o *value.Object) (value.Value, bool) {
 // same says whether export has left a value as it was.
 func same(before, after any) bool {
 	switch before := before.(type) {
-	case missing, float64, *sequence:
+	case missing, float64, *sequence, *fixed, *document, *stream:
 		return false
 	case value.Array:
 		after, ok := after.(value.Array)

@@ -87,7 +87,9 @@ func TestResults(t *testing.T) {
 
 // TestLimits shows that an expression which would run, grow or nest without an end becomes an error.
 func TestLimits(t *testing.T) {
-	const timeout, memory, stack = "Expression evaluation timeout", "Expression evaluation memory limit exceeded", "Stack overflow error"
+	const timeout = "Expression evaluation timeout: Check for infinite loop"
+	const memory = "Expression evaluation memory limit exceeded: Check for excessive memory usage"
+	const stack = "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive."
 	for _, c := range []struct{ text, want string }{
 		{"($f := function($n){$f($n + 1)}; $f(0))", timeout},
 		{"($f := function($n){1 + $f($n + 1)}; $f(0))", stack},

@@ -2,7 +2,6 @@ package jsonata
 
 import (
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -11,159 +10,226 @@ import (
 	"github.com/newel-run/newel/asl/value"
 )
 
-type lexer struct {
+type tokenKind uint8
+
+const (
+	tokenEnd tokenKind = iota
+	tokenOperator
+	tokenName
+	tokenVariable
+	tokenLiteral
+	tokenRegex
+)
+
+// token is a word of the text. Its position is where it ends.
+type token struct {
+	kind    tokenKind
+	text    string // operator, or a name without quotes or $
+	literal any
+	regex   expr
+	end     int
+}
+
+// scanner cuts a text into tokens.
+type scanner struct {
 	text string
 	pos  int
 }
 
-const (
-	space      = " \t\n\r\v"
-	singleOps  = ".[]{}(),@#;:?+-*/%|=<>^&!~"
-	escapeFrom = `"\/bfnrt`
-	escapeTo   = "\"\\/\b\f\n\r\t"
-)
+const punctuation = ".[]{}(),@#;:?+-*/%|=<>^&!~"
 
-var (
-	doubleOps = []string{"..", ":=", "!=", ">=", "<=", "**", "~>"}
-	number    = regexp.MustCompile(`^-?(0|([1-9][0-9]*))(\.[0-9]+)?([Ee][-+]?[0-9]+)?`)
-)
+// isBlank tells white space.
+func isBlank(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' && c != '\f' }
 
-func (l *lexer) fail(code string, position int, token string) {
+func (s *scanner) fail(code string, position int, token string) {
 	panic(fail(code, position, token, nil))
 }
 
-func (l *lexer) node(k kind, text string) *node { return &node{kind: k, text: text, pos: l.pos} }
-
-// next reads a token; nil is the end. Where an operand has just ended, infix is true and "/" divides.
-func (l *lexer) next(infix bool) *node {
-	l.skip()
-	if l.pos >= len(l.text) {
-		return nil
+// next reads a token. Whether a slash divides or opens a regular expression depends on what stands before it.
+func (s *scanner) next(afterOperand bool) token {
+	s.skipBlanks()
+	if s.pos == len(s.text) {
+		return token{kind: tokenEnd, text: "(end)", end: s.pos}
 	}
-	rest := l.text[l.pos:]
-	c := rest[0]
-	if c == '/' && !infix {
-		l.pos++
-		return l.regex()
-	}
-	for _, op := range doubleOps {
-		if strings.HasPrefix(rest, op) {
-			l.pos += 2
-			return l.node(kindOperator, op)
+	switch c := s.text[s.pos]; {
+	case c == '"' || c == '\'':
+		return s.done(token{kind: tokenLiteral, literal: s.quoted(c)})
+	case c == '`':
+		name, _, closed := strings.Cut(s.text[s.pos+1:], "`")
+		if !closed {
+			s.fail("S0105", len(s.text), "")
 		}
+		s.pos += len(name) + 2
+		return s.done(token{kind: tokenName, text: name})
+	case c >= '0' && c <= '9':
+		return s.number()
+	case c == '/' && !afterOperand:
+		return s.regex()
+	case strings.IndexByte(punctuation, c) >= 0:
+		return s.operator()
 	}
-	if strings.IndexByte(singleOps, c) >= 0 {
-		l.pos++
-		return l.node(kindOperator, string(c))
-	}
-	if c == '"' || c == '\'' {
-		return l.str(c)
-	}
-	if text := number.FindString(rest); text != "" {
-		f, _ := strconv.ParseFloat(text, 64)
-		if math.IsInf(f, 0) {
-			l.fail("S0102", l.pos, text)
-		}
-		l.pos += len(text)
-		n := l.node(kindNumber, text)
-		n.value = value.Number(text)
-		return n
-	}
-	if c == '`' {
-		end := strings.IndexByte(rest[1:], '`')
-		if end < 0 {
-			l.fail("S0105", len(l.text), "")
-		}
-		l.pos += end + 2
-		return l.node(kindName, rest[1:end+1])
-	}
-	return l.word(rest)
+	return s.word()
 }
 
-// skip passes over white space and comments.
-func (l *lexer) skip() {
-	for {
-		for l.pos < len(l.text) && strings.IndexByte(space, l.text[l.pos]) >= 0 {
-			l.pos++
-		}
-		if !strings.HasPrefix(l.text[l.pos:], "/*") {
+func (s *scanner) done(t token) token {
+	t.end = s.pos
+	return t
+}
+
+// skipBlanks passes over white space and comments.
+func (s *scanner) skipBlanks() {
+	for s.pos < len(s.text) {
+		switch {
+		case isBlank(s.text[s.pos]):
+			s.pos++
+		case strings.HasPrefix(s.text[s.pos:], "/*"):
+			comment, _, closed := strings.Cut(s.text[s.pos+2:], "*/")
+			if !closed {
+				s.fail("S0106", s.pos, "")
+			}
+			s.pos += len(comment) + 4
+		default:
 			return
 		}
-		end := strings.Index(l.text[l.pos+2:], "*/")
-		if end < 0 {
-			l.fail("S0106", l.pos, "")
+	}
+}
+
+func (s *scanner) operator() token {
+	size := 1
+	if s.pos+1 < len(s.text) {
+		switch s.text[s.pos : s.pos+2] {
+		case "..", ":=", "!=", ">=", "<=", "**", "~>":
+			size = 2
 		}
-		l.pos += end + 4
 	}
+	s.pos += size
+	return s.done(token{kind: tokenOperator, text: s.text[s.pos-size : s.pos]})
 }
 
-func (l *lexer) word(rest string) *node {
-	end := strings.IndexAny(rest, space+singleOps)
-	if end < 0 {
-		end = len(rest)
+// word reads a name, a variable or a word with a meaning.
+func (s *scanner) word() token {
+	start := s.pos
+	for s.pos < len(s.text) && !isBlank(s.text[s.pos]) && strings.IndexByte(punctuation, s.text[s.pos]) < 0 {
+		s.pos++
 	}
-	l.pos += end
-	word := rest[:end]
-	if name, ok := strings.CutPrefix(word, "$"); ok {
-		return l.node(kindVariable, name)
-	}
-	switch word {
-	case "or", "in", "and":
-		return l.node(kindOperator, word)
+	t := token{kind: tokenName, text: s.text[start:s.pos]}
+	switch t.text {
+	case "and", "or", "in":
+		t.kind = tokenOperator
 	case "true", "false":
-		n := l.node(kindValue, word)
-		n.value = word == "true"
-		return n
+		t.kind, t.literal = tokenLiteral, t.text == "true"
 	case "null":
-		return l.node(kindValue, word)
+		t.kind = tokenLiteral
+	default:
+		if t.text[0] == '$' {
+			t.kind, t.text = tokenVariable, t.text[1:]
+		}
 	}
-	return l.node(kindName, word)
+	return s.done(t)
 }
 
-func (l *lexer) str(quote byte) *node {
+// number reads a number as JSON has it; what follows a leading zero is another token.
+func (s *scanner) number() token {
+	start := s.pos
+	if s.text[s.pos] == '0' {
+		s.pos++
+	} else {
+		s.digits()
+	}
+	if integer := s.pos; s.at(".") {
+		if s.pos++; !s.digits() {
+			s.pos = integer
+		}
+	}
+	if mantissa := s.pos; s.at("eE") {
+		if s.pos++; s.at("+-") {
+			s.pos++
+		}
+		if !s.digits() {
+			s.pos = mantissa
+		}
+	}
+	text := s.text[start:s.pos]
+	if f, _ := strconv.ParseFloat(text, 64); math.IsInf(f, 0) {
+		s.fail("S0102", start, text)
+	}
+	return s.done(token{kind: tokenLiteral, text: text, literal: value.Number(text)})
+}
+
+// at says whether the next character is one of some.
+func (s *scanner) at(chars string) bool {
+	return s.pos < len(s.text) && strings.IndexByte(chars, s.text[s.pos]) >= 0
+}
+
+func (s *scanner) digits() bool {
+	start := s.pos
+	for s.at("0123456789") {
+		s.pos++
+	}
+	return s.pos > start
+}
+
+func (s *scanner) quoted(quote byte) string {
 	var out []byte
-	for l.pos++; l.pos < len(l.text); l.pos++ {
-		switch c := l.text[l.pos]; c {
+	for s.pos++; s.pos < len(s.text); {
+		c := s.text[s.pos]
+		s.pos++
+		switch c {
 		case quote:
-			l.pos++
-			n := l.node(kindString, string(out))
-			n.value = n.text
-			return n
+			return string(out)
 		case '\\':
-			l.pos++
-			out = l.escape(out)
+			out = s.escape(out)
 		default:
 			out = append(out, c)
 		}
 	}
-	l.fail("S0101", l.pos, "")
+	s.fail("S0101", s.pos, "")
+	return ""
+}
+
+// escape reads what follows a backslash.
+func (s *scanner) escape(out []byte) []byte {
+	if s.pos == len(s.text) {
+		return out // the string has no end
+	}
+	c := s.text[s.pos]
+	s.pos++
+	switch c {
+	case '"', '\\', '/':
+		return append(out, c)
+	case 'b':
+		return append(out, '\b')
+	case 'f':
+		return append(out, '\f')
+	case 'n':
+		return append(out, '\n')
+	case 'r':
+		return append(out, '\r')
+	case 't':
+		return append(out, '\t')
+	case 'u':
+		return s.unicode(out)
+	}
+	r, _ := utf8.DecodeRuneInString(s.text[s.pos-1:])
+	s.fail("S0103", s.pos-1, string(r))
 	return nil
 }
 
-// escape decodes the escape sequence that l.pos stands on, and leaves l.pos on its last byte. A surrogate without its
-// partner stays what it is, in three bytes that are not valid UTF-8, so that URL encoding can refuse it.
-func (l *lexer) escape(out []byte) []byte {
-	if l.pos >= len(l.text) {
-		return out
+// unicode reads four digits, and with the first half of a surrogate pair also its second. Half a pair alone is kept as
+// the three bytes that it would be, so that lengths and comparisons know of it.
+func (s *scanner) unicode(out []byte) []byte {
+	unit, ok := s.hex(s.pos)
+	if !ok {
+		s.fail("S0104", s.pos-1, "")
 	}
-	c := l.text[l.pos]
-	if i := strings.IndexByte(escapeFrom, c); i >= 0 {
-		return append(out, escapeTo[i])
-	}
-	if c != 'u' {
-		r, _ := utf8.DecodeRuneInString(l.text[l.pos:])
-		l.fail("S0103", l.pos, string(r))
-	}
-	unit := l.hex(l.pos + 1)
-	if unit < 0 {
-		l.fail("S0104", l.pos, "")
-	}
-	l.pos += 4
+	s.pos += 4
 	if utf16.IsSurrogate(unit) {
-		if strings.HasPrefix(l.text[l.pos+1:], `\u`) {
-			if r := utf16.DecodeRune(unit, l.hex(l.pos+3)); r != utf8.RuneError {
-				l.pos += 6
-				return utf8.AppendRune(out, r)
+		if strings.HasPrefix(s.text[s.pos:], `\u`) {
+			if second, ok := s.hex(s.pos + 2); ok {
+				if r := utf16.DecodeRune(unit, second); r != utf8.RuneError {
+					s.pos += 6
+					return utf8.AppendRune(out, r)
+				}
 			}
 		}
 		return append(out, 0xe0|byte(unit>>12), 0x80|byte(unit>>6)&0x3f, 0x80|byte(unit)&0x3f)
@@ -171,54 +237,48 @@ func (l *lexer) escape(out []byte) []byte {
 	return utf8.AppendRune(out, unit)
 }
 
-// hex is the value of four hexadecimal digits, or -1.
-func (l *lexer) hex(i int) rune {
-	if i+4 > len(l.text) {
-		return -1
+func (s *scanner) hex(i int) (rune, bool) {
+	if i+4 > len(s.text) {
+		return 0, false
 	}
-	n, err := strconv.ParseUint(l.text[i:i+4], 16, 32)
-	if err != nil {
-		return -1
-	}
-	return rune(n)
+	n, err := strconv.ParseUint(s.text[i:i+4], 16, 32)
+	return rune(n), err == nil
 }
 
-// regex reads a regular expression after its slash. A slash inside brackets does not end it.
-func (l *lexer) regex() *node {
-	start, depth := l.pos, 0
-	for ; l.pos < len(l.text); l.pos++ {
-		c := l.text[l.pos]
-		if c == '/' && depth == 0 && !l.escaped() {
-			pattern := l.text[start:l.pos]
-			if pattern == "" {
-				l.fail("S0301", l.pos, "")
-			}
-			l.pos++
-			flags := l.pos
-			for l.pos < len(l.text) && (l.text[l.pos] == 'i' || l.text[l.pos] == 'm') {
-				l.pos++
-			}
-			n := l.node(kindRegex, pattern)
-			n.regex = compileRegex(pattern, l.text[flags:l.pos], l.pos)
-			return n
-		}
-		if l.text[l.pos-1] != '\\' {
-			switch c {
-			case '(', '[', '{':
-				depth++
-			case ')', ']', '}':
-				depth--
-			}
+// regex reads a regular expression. A slash inside brackets does not end it; a bracket that follows a backslash does not
+// count.
+func (s *scanner) regex() token {
+	s.pos++
+	start, brackets, escaped := s.pos, 0, false
+	for ; s.pos < len(s.text); s.pos++ {
+		c := s.text[s.pos]
+		switch {
+		case escaped:
+			escaped = false
+			continue
+		case c == '\\':
+			escaped = true
+		case strings.IndexByte("([{", c) >= 0:
+			brackets++
+		case strings.IndexByte(")]}", c) >= 0:
+			brackets--
+		case c == '/' && brackets == 0:
+			return s.regexFlags(s.text[start:s.pos])
 		}
 	}
-	l.fail("S0302", l.pos, "")
-	return nil
+	s.fail("S0302", s.pos, "")
+	return token{}
 }
 
-func (l *lexer) escaped() bool {
-	n := 0
-	for l.text[l.pos-1-n] == '\\' {
-		n++
+func (s *scanner) regexFlags(text string) token {
+	if text == "" {
+		s.fail("S0301", s.pos, "")
 	}
-	return n%2 == 1
+	s.pos++
+	start := s.pos
+	for s.at("im") {
+		s.pos++
+	}
+	re := compileRegex(text, s.text[start:s.pos], s.pos)
+	return s.done(token{kind: tokenRegex, regex: &pattern{at(s.pos), re}})
 }

@@ -25,7 +25,7 @@ type found struct {
 
 // matcher makes the function that a regular expression is: it finds the first match, whose member next finds the
 // following one.
-func matcher(n *node) any {
+func matcher(n *pattern) any {
 	return &function{arity: 2, native: func(e *evaluation, args []any) any {
 		s, ok := args[0].(string)
 		if !ok {
@@ -36,21 +36,21 @@ func matcher(n *node) any {
 	}}
 }
 
-func matchAt(e *evaluation, n *node, s string, matches [][]int, from int) any {
+func matchAt(e *evaluation, n *pattern, s string, matches [][]int, from int) any {
 	if len(matches) == 0 {
 		return undefined
 	}
 	m := matches[0]
 	if from > 0 && m[0] == m[1] {
-		panic(fail("D1004", n.pos, "", nil))
+		panic(fail("D1004", int(n.at), "", nil))
 	}
 	e.spend(256)
-	groups := &sequence{plain: true}
+	groups := value.Array{}
 	for i := 2; i < len(m); i += 2 {
 		if m[i] < 0 {
-			groups.add(undefined)
+			groups = append(groups, undefined)
 		} else {
-			groups.add(s[m[i]:m[i+1]])
+			groups = append(groups, s[m[i]:m[i+1]])
 		}
 	}
 	start := utf16Length(s[:m[0]])
@@ -60,7 +60,7 @@ func matchAt(e *evaluation, n *node, s string, matches [][]int, from int) any {
 			return undefined
 		}
 		if m[0] == m[1] {
-			panic(fail("D1004", n.pos, "", nil))
+			panic(fail("D1004", int(n.at), "", nil))
 		}
 		return matchAt(e, n, s, matches[1:], m[1])
 	}}

@@ -137,7 +137,7 @@ func assert(e *evaluation, args []any) any {
 }
 
 func typeOf(_ *evaluation, args []any) any {
-	return map[byte]string{'l': "null", 'n': "number", 's': "string", 'b': "boolean", 'a': "array", 'f': "function", 'o': "object"}[symbol(args[0])]
+	return map[types]string{typeNull: "null", typeNumber: "number", typeString: "string", typeBoolean: "boolean", typeArray: "array", typeFunction: "function", typeObject: "object"}[typeOfValue(args[0])]
 }
 
 func now(e *evaluation, args []any) any {

@@ -1,256 +1,401 @@
 package jsonata
 
-import "strconv"
+import (
+	"strings"
 
-const maxNesting = 500 // levels of syntax; deeper expressions are refused rather than risk the stack
+	"github.com/newel-run/newel/asl/value"
+)
 
-// parser is an operator precedence parser over one token of lookahead.
+const (
+	maxNesting  = 500    // levels of brackets; what is deeper is refused rather than risk the stack
+	maxOperands = 10_000 // operators in a row, which make a tree that leans to the left
+)
+
+// binds is how strongly an operator binds its left side; one that is missing ends an expression.
+var binds = map[string]int{
+	"[": 80, "(": 80, "@": 80, "#": 80,
+	".": 75,
+	"{": 70,
+	"*": 60, "/": 60, "%": 60,
+	"+": 50, "-": 50, "&": 50,
+	"=": 40, "!=": 40, "<": 40, ">": 40, "<=": 40, ">=": 40, "^": 40, "~>": 40, "in": 40,
+	"and": 30,
+	"or":  25,
+	"?":   20,
+	":=":  10,
+}
+
+const bindsMinus = 70 // the operand of a minus sign
+
+// parser climbs the operators' precedences with one token of lookahead and makes the tree as it goes: paths are flat from
+// the start (paths.go).
 type parser struct {
-	lex   *lexer
-	tok   *node
+	scan  scanner
+	tok   token
 	depth int
+	ended bool // an operand was missing at the end of the text
+
+	wrong *Error // the first thing that is wrong but no matter of syntax, which comes first
 }
 
-var power = map[string]int{".": 75, "[": 80, "{": 70, "(": 80, "@": 80, "#": 80, "?": 20, "+": 50, "-": 50, "*": 60, "/": 60, "%": 60,
-	"=": 40, "<": 40, ">": 40, "^": 40, ":=": 10, "!=": 40, "<=": 40, ">=": 40, "~>": 40, "and": 30, "or": 25, "in": 40, "&": 50}
-
-func parse(text string) *node {
-	p := &parser{lex: &lexer{text: text}}
-	p.advance("", false)
-	n := p.expression(0)
-	if p.tok.kind != kindEnd {
-		panic(fail("S0201", p.tok.pos, p.tok.text, nil))
+func parse(text string) expr {
+	p := &parser{scan: scanner{text: text}}
+	p.advance(false)
+	x := p.expression(0)
+	if p.tok.kind != tokenEnd {
+		p.fail("S0201", p.tok, nil)
 	}
-	return n
+	if p.ended {
+		p.fail("S0207", p.tok, nil)
+	}
+	if p.wrong != nil {
+		panic(p.wrong)
+	}
+	return x
 }
 
-// is says whether the current token is an operator.
-func (p *parser) is(op string) bool { return p.tok.kind == kindOperator && p.tok.text == op }
+func (p *parser) fail(code string, t token, d detail) { panic(fail(code, t.end, t.spelling(), d)) }
 
-// accept passes over an operator if it is the current token.
+// later keeps an error until the whole text has been read.
+func (p *parser) later(code string, position at, token string, d detail) {
+	if p.wrong == nil {
+		p.wrong = fail(code, int(position), token, d)
+	}
+}
+
+// spelling is the token for a message.
+func (t token) spelling() string {
+	if t.kind == tokenLiteral && t.text == "" {
+		s, _ := t.literal.(string)
+		return s
+	}
+	return t.text
+}
+
+func (p *parser) is(op string) bool { return p.tok.kind == tokenOperator && p.tok.text == op }
+
+// advance goes to the next token. afterOperand is true when the current one ends an operand, so that a slash divides.
+func (p *parser) advance(afterOperand bool) {
+	p.tok = p.scan.next(afterOperand)
+	if p.is("!") || p.is("~") {
+		p.fail("S0204", p.tok, nil)
+	}
+}
+
+// expect passes over an operator that has to be there.
+func (p *parser) expect(op string, endsOperand bool) {
+	if !p.is(op) {
+		code := "S0202"
+		if p.tok.kind == tokenEnd {
+			code = "S0203"
+		}
+		p.fail(code, p.tok, detail{"value": op})
+	}
+	p.advance(endsOperand)
+}
+
+// accept passes over an operator if it is there.
 func (p *parser) accept(op string) bool {
 	if !p.is(op) {
 		return false
 	}
-	p.advance(op, false)
+	p.advance(false)
 	return true
 }
 
-// advance goes to the next token after it has checked the current one. operandEnded is true when the current token ends
-// an operand, so that a slash divides.
-func (p *parser) advance(expected string, operandEnded bool) {
-	if expected != "" && !p.is(expected) {
-		code := "S0202"
-		if p.tok.kind == kindEnd {
-			code = "S0203"
-		}
-		panic(fail(code, p.tok.pos, p.tok.text, detail{"value": expected}))
-	}
-	p.tok = p.lex.next(operandEnded)
-	if p.tok == nil {
-		p.tok = &node{kind: kindEnd, text: "(end)", pos: len(p.lex.text)}
-		return
-	}
-	if p.is("!") || p.is("~") {
-		panic(fail("S0204", p.tok.pos, p.tok.text, nil))
-	}
-}
-
-func (p *parser) expression(rbp int) *node {
+// expression reads an operand and the operators after it that bind more strongly than a limit.
+func (p *parser) expression(limit int) expr {
 	if p.depth++; p.depth > maxNesting {
 		panic(limitError(messageDepth))
 	}
-	t := p.tok
-	p.advance("", true)
-	left := p.prefix(t)
-	for p.tok.kind == kindOperator && rbp < power[p.tok.text] {
-		t = p.tok
-		p.advance("", false)
-		left = p.infix(t, left)
+	left := p.operand()
+	for n := 0; p.tok.kind == tokenOperator && binds[p.tok.text] > limit; n++ {
+		if n == maxOperands {
+			panic(limitError(messageDepth))
+		}
+		left = p.operator(left)
 	}
 	p.depth--
 	return left
 }
 
-func (p *parser) prefix(t *node) *node {
-	if t.kind != kindOperator {
-		return t
+func (p *parser) operand() expr {
+	t := p.tok
+	p.advance(true)
+	switch t.kind {
+	case tokenEnd:
+		p.ended = true
+		return &literal{at: at(t.end)}
+	case tokenLiteral:
+		return &literal{at(t.end), t.literal}
+	case tokenName:
+		return fieldPath(t)
+	case tokenVariable:
+		return &variable{at(t.end), t.text}
+	case tokenRegex:
+		return t.regex
 	}
 	switch t.text {
-	case "and", "or", "in":
+	case "and", "or", "in": // they are names where an operand stands
+		return fieldPath(t)
 	case "-":
-		t.kind = kindUnary
-		t.lhs = p.expression(70)
+		return negate(at(t.end), p.expression(bindsMinus))
 	case "*":
-		t.kind = kindWildcard
+		return &wildcard{at(t.end)}
 	case "**":
-		t.kind = kindDescendant
+		return &descendants{at(t.end)}
 	case "%":
-		t.kind = kindParent
+		return &parent{at: at(t.end)}
 	case "(":
-		t.kind = kindBlock
-		for !p.is(")") {
-			t.list = append(t.list, p.expression(0))
-			if !p.accept(";") {
-				break
-			}
-		}
-		p.advance(")", true)
+		return p.block(t)
 	case "[":
-		p.array(t)
+		return p.array(t)
 	case "{":
-		t.kind = kindObject
-		t.pairs = p.pairs()
+		return &object{at(t.end), p.pairs()}
 	case "|":
-		t.kind = kindTransform
-		t.lhs = p.expression(0)
-		p.advance("|", false)
-		t.rhs = p.expression(0)
-		if p.accept(",") {
-			t.otherwise = p.expression(0)
-		}
-		p.advance("|", false)
-	default:
-		panic(fail("S0211", t.pos, t.text, nil))
+		return p.transform(t)
 	}
-	return t
+	p.fail("S0211", t, nil)
+	return nil
 }
 
-func (p *parser) array(t *node) {
-	t.kind = kindArray
+// negate makes a number literal negative, so that it is one literal still.
+func negate(position at, of expr) expr {
+	if n, ok := asNumber(of); ok {
+		text, negative := strings.CutPrefix(string(n), "-")
+		if !negative {
+			text = "-" + text
+		}
+		bare(of).(*literal).value = value.Number(text)
+		return of
+	}
+	return &negation{position, of}
+}
+
+func (p *parser) block(t token) expr {
+	b := &block{at: at(t.end)}
+	for !p.is(")") {
+		x := p.expression(0)
+		b.body = append(b.body, x)
+		switch x := bare(x).(type) {
+		case *block:
+			b.fixed = b.fixed || x.fixed
+		case *path:
+			first, ok := bare(x.steps[0].of).(*array)
+			b.fixed = b.fixed || ok && first.fixed
+		}
+		if !p.accept(";") {
+			break
+		}
+	}
+	p.expect(")", true)
+	return b
+}
+
+func (p *parser) array(t token) expr {
+	a := &array{at: at(t.end)}
 	for more := !p.is("]"); more; more = p.accept(",") {
 		item := p.expression(0)
-		if p.is("..") {
-			item = &node{kind: kindBinary, text: "..", pos: p.tok.pos, lhs: item}
-			p.advance("..", false)
-			item.rhs = p.expression(0)
+		if end := p.tok.end; p.accept("..") {
+			item = &operation{at(end), "..", item, p.expression(0)}
 		}
-		t.list = append(t.list, item)
+		a.items = append(a.items, item)
 	}
-	p.advance("]", true)
+	p.expect("]", true)
+	return a
 }
 
 func (p *parser) pairs() []pair {
 	pairs := []pair{}
 	for more := !p.is("}"); more; more = p.accept(",") {
 		key := p.expression(0)
-		p.advance(":", false)
+		p.expect(":", false)
 		pairs = append(pairs, pair{key, p.expression(0)})
 	}
-	p.advance("}", true)
+	p.expect("}", true)
 	return pairs
 }
 
-func (p *parser) infix(t, left *node) *node {
-	t.kind = kindBinary
-	t.lhs = left
-	switch t.text {
-	case "(":
-		return p.call(t, left)
-	case "[":
-		if p.is("]") {
-			step := left
-			for step.kind == kindBinary && step.text == "[" {
-				step = step.lhs
-			}
-			step.keepArray = true
-			p.advance("]", false)
-			return left
-		}
-		t.rhs = p.expression(0)
-		p.advance("]", true)
-	case "^":
-		t.terms = p.terms()
-	case "{":
-		t.pairs = p.pairs()
-	case ":=":
-		if left.kind != kindVariable {
-			panic(fail("S0212", left.pos, left.text, nil))
-		}
-		t.rhs = p.expression(power[":="] - 1)
-	case "@", "#":
-		t.rhs = p.expression(power[t.text])
-		if t.rhs.kind != kindVariable {
-			panic(fail("S0214", t.rhs.pos, t.text, nil))
-		}
-	case "?":
-		t.kind = kindCondition
-		t.rhs = p.expression(0)
-		if p.accept(":") {
-			t.otherwise = p.expression(0)
-		}
-	default:
-		t.rhs = p.expression(power[t.text])
+func (p *parser) transform(t token) expr {
+	x := &transform{at: at(t.end)}
+	x.pattern = p.expression(0)
+	p.expect("|", false)
+	x.update = p.expression(0)
+	if p.accept(",") {
+		x.remove = p.expression(0)
 	}
-	return t
+	p.expect("|", false)
+	return x
 }
 
+// operator reads an operator and what it needs on its right.
+func (p *parser) operator(left expr) expr {
+	t := p.tok
+	p.advance(false)
+	position := at(t.end)
+	switch t.text {
+	case "(":
+		return p.invocation(t, left)
+	case "[":
+		if p.is("]") {
+			p.advance(false)
+			return keepArray(left)
+		}
+		filter := p.expression(0)
+		p.expect("]", true)
+		return p.predicate(t, left, filter)
+	case "{":
+		return p.grouped(t, left, &grouping{position, p.pairs()})
+	case "^":
+		return sorted(position, left, p.terms())
+	case ".":
+		return p.join(position, left, p.expression(binds["."]))
+	case "@", "#":
+		return p.bound(t, left, p.expression(binds[t.text]))
+	case ":=":
+		v, ok := left.(*variable)
+		if !ok {
+			panic(fail("S0212", int(positionOrZero(left)), spellingOf(left), nil))
+		}
+		return &binding{position, v.name, p.expression(binds[":="] - 1)}
+	case "?":
+		c := &conditional{at: position, test: left, yes: p.expression(0)}
+		if p.accept(":") {
+			c.no = p.expression(0)
+		}
+		return c
+	case "~>":
+		right := p.expression(binds["~>"])
+		var x expr = &chain{position, left, right}
+		if keeps(left) || keeps(right) {
+			x = &refined{of: x, keep: true}
+		}
+		return x
+	}
+	return &operation{position, t.text, left, p.expression(binds[t.text])}
+}
+
+// terms reads the terms of an order-by clause.
 func (p *parser) terms() []term {
-	p.advance("(", false)
+	p.expect("(", false)
 	var terms []term
-	for {
+	for more := true; more; more = p.accept(",") {
 		var t term
 		if !p.accept("<") {
 			t.descending = p.accept(">")
 		}
-		t.expr = p.expression(0)
+		t.of = p.expression(0)
 		terms = append(terms, t)
-		if !p.accept(",") {
-			break
-		}
 	}
-	p.advance(")", false)
+	p.expect(")", false)
 	return terms
 }
 
-// call parses an invocation, a partial application or, after the word function, the definition of a lambda.
-func (p *parser) call(t, left *node) *node {
-	t.kind, t.lhs, t.proc = kindFunction, nil, left
+// invocation reads the arguments of a call, of a partial application or, after the word function, of a definition.
+func (p *parser) invocation(t token, proc expr) expr {
+	var args []expr
+	open := false
 	for more := !p.is(")"); more; more = p.accept(",") {
-		if p.is("?") {
-			t.kind = kindPartial
-			t.list = append(t.list, p.tok)
-			p.advance("?", false)
+		if p.accept("?") {
+			open = true
+			args = append(args, nil)
 		} else {
-			t.list = append(t.list, p.expression(0))
+			args = append(args, p.expression(0))
 		}
 	}
-	p.advance(")", true)
-	if left.kind != kindName || left.text != "function" && left.text != "λ" {
-		return t
+	p.expect(")", true)
+	switch name := fieldName(proc); {
+	case name == "function" || name == "λ":
+		return p.lambda(t, args)
+	case open:
+		return &partial{at(t.end), proc, args}
 	}
-	for i, arg := range t.list {
-		if arg.kind != kindVariable {
-			panic(fail("S0208", arg.pos, arg.text, detail{"value": float64(i + 1)}))
-		}
-	}
-	t.kind = kindLambda
-	if p.is("<") {
-		t.sig = p.signature()
-	}
-	p.advance("{", false)
-	t.body = p.expression(0)
-	p.advance("}", false)
-	return t
+	return &call{at: at(t.end), proc: proc, args: args}
 }
 
-// signature reads the tokens of a signature up to the bracket that closes it.
-func (p *parser) signature() *signature {
-	position, text := p.tok.pos, "<"
-	for depth := 1; depth > 0 && !p.is("{") && p.tok.kind != kindEnd; {
-		p.advance("", false)
-		switch {
-		case p.is(">"):
-			depth--
-		case p.is("<"):
-			depth++
+func (p *parser) lambda(t token, args []expr) expr {
+	l := &lambda{at: at(t.end)}
+	for i, arg := range args {
+		v, ok := arg.(*variable)
+		if !ok {
+			panic(fail("S0208", int(positionOrZero(arg)), spellingOf(arg), detail{"value": float64(i + 1)}))
 		}
-		text += p.tok.text
+		l.params = append(l.params, v.name)
 	}
-	p.advance(">", false)
-	s, code, at := parseSignature(text)
+	if p.is("<") {
+		l.sig = p.signature()
+	}
+	p.expect("{", false)
+	l.body = p.expression(0)
+	p.expect("}", false)
+	markTail(l.body)
+	return l
+}
+
+// markTail finds the calls that end a function's body.
+func markTail(x expr) {
+	switch x := x.(type) {
+	case *call:
+		x.tail = true
+	case *conditional:
+		markTail(x.yes)
+		markTail(x.no)
+	case *block:
+		if len(x.body) > 0 {
+			markTail(x.body[len(x.body)-1])
+		}
+	}
+}
+
+// signature reads the text of a signature from its bracket to the one that closes it.
+func (p *parser) signature() *signature {
+	start := p.tok.end - 1
+	depth, end := 0, start
+	for ; end < len(p.scan.text) && p.scan.text[end] != '{'; end++ {
+		switch p.scan.text[end] {
+		case '<':
+			depth++
+		case '>':
+			depth--
+		}
+		if depth == 0 {
+			break
+		}
+	}
+	p.scan.pos = end
+	p.advance(false)
+	p.expect(">", false)
+	s, code, offset := parseSignature(p.scan.text[start+1 : end])
 	if code != "" {
-		panic(fail(code, position+at, strconv.Itoa(at), nil))
+		panic(fail(code, start+offset, "", nil))
 	}
 	return s
+}
+
+// positionOrZero is where an argument stands; an open one stands nowhere.
+func positionOrZero(x expr) at {
+	if x == nil {
+		return 0
+	}
+	return position(x)
+}
+
+// spellingOf is the word that an expression begins with, for messages.
+func spellingOf(x expr) string {
+	switch x := x.(type) {
+	case *literal:
+		switch v := x.value.(type) {
+		case string:
+			return v
+		case value.Number:
+			return string(v)
+		}
+	case *path:
+		return fieldName(x)
+	case *operation:
+		return x.op
+	case nil:
+		return "?"
+	}
+	return ""
 }

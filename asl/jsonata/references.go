@@ -48,104 +48,106 @@ func once(list []string, name string) []string {
 	return append(list, name)
 }
 
-// walk visits a node; atTop says that its context is the one the expression has been given.
-func (f *referenceFinder) walk(n *node, scope *names, atTop bool) {
-	if n == nil {
-		return
-	}
-	switch n.kind {
-	case kindPath:
-		f.path(n, scope, atTop)
-		return
-	case kindName:
+// walk visits an expression; atTop says that its context is the one the program has been given.
+func (f *referenceFinder) walk(x expr, scope *names, atTop bool) {
+	switch x := x.(type) {
+	case *variable:
+		f.variable(x.name, "", scope, atTop)
+	case *field:
 		if atTop {
-			f.found.Context = once(f.found.Context, n.text)
+			f.found.Context = once(f.found.Context, x.name)
 		}
-	case kindVariable:
-		f.variable(n.text, "", scope, atTop)
-	case kindBlock:
-		scope = &names{outer: scope}
-	case kindBind:
-		if n.rhs.kind == kindLambda { // it may call itself
-			scope.bound = append(scope.bound, n.lhs.text)
+	case *negation:
+		f.walk(x.of, scope, atTop)
+	case *operation:
+		f.walkAll(scope, atTop, x.left, x.right)
+	case *array:
+		f.walkAll(scope, atTop, x.items...)
+	case *object:
+		f.pairs(x.pairs, scope, atTop)
+	case *block:
+		f.walkAll(&names{outer: scope}, atTop, x.body...)
+	case *conditional:
+		f.walkAll(scope, atTop, x.test, x.yes, x.no)
+	case *binding:
+		if _, ok := x.value.(*lambda); ok { // it may call itself
+			scope.bound = append(scope.bound, x.name)
 		}
-		f.walk(n.rhs, scope, atTop)
-		scope.bound = append(scope.bound, n.lhs.text)
-		return
-	case kindLambda:
-		scope = &names{outer: scope}
-		for _, p := range n.list {
-			scope.bound = append(scope.bound, p.text)
-		}
-		f.walk(n.body, scope, atTop)
-		return
-	case kindTransform:
-		atTop = false
+		f.walk(x.value, scope, atTop)
+		scope.bound = append(scope.bound, x.name)
+	case *call:
+		f.walk(x.proc, scope, atTop)
+		f.walkAll(scope, atTop, x.args...)
+	case *partial:
+		f.walk(x.proc, scope, atTop)
+		f.walkAll(scope, atTop, x.args...)
+	case *lambda:
+		f.walk(x.body, &names{outer: scope, bound: slices.Clone(x.params)}, atTop)
+	case *transform:
+		f.walkAll(scope, false, x.pattern, x.update, x.remove)
+	case *chain:
+		f.walkAll(scope, atTop, x.left, x.right)
+	case *path:
+		f.path(x, scope, atTop)
+	case *refined:
+		f.walk(x.of, scope, atTop)
+		f.walkAll(scope, false, x.predicates...)
+		f.group(x.group, scope)
 	}
-	f.walk(n.proc, scope, atTop)
-	f.walk(n.lhs, scope, atTop)
-	f.walk(n.rhs, scope, atTop)
-	f.walk(n.otherwise, scope, atTop)
-	for _, part := range n.list {
-		f.walk(part, scope, atTop)
+}
+
+func (f *referenceFinder) walkAll(scope *names, atTop bool, list ...expr) {
+	for _, x := range list {
+		f.walk(x, scope, atTop)
 	}
-	f.pairs(n.pairs, scope, atTop)
-	f.filters(n, scope)
 }
 
 func (f *referenceFinder) pairs(pairs []pair, scope *names, atTop bool) {
 	for _, p := range pairs {
-		f.walk(p.key, scope, atTop)
-		f.walk(p.value, scope, atTop)
+		f.walkAll(scope, atTop, p.key, p.value)
+	}
+}
+
+func (f *referenceFinder) group(g *grouping, scope *names) {
+	if g != nil {
+		f.pairs(g.pairs, scope, false)
 	}
 }
 
 // path visits a path's steps; what they bind can be read by the steps after them.
-func (f *referenceFinder) path(n *node, scope *names, atTop bool) {
+func (f *referenceFinder) path(p *path, scope *names, atTop bool) {
 	scope = &names{outer: scope}
-	for i, step := range n.list {
-		if step.kind == kindSort {
-			for _, t := range step.terms {
-				f.walk(t.expr, scope, false)
+	for i, s := range p.steps {
+		if v, ok := bare(s.of).(*variable); ok && i == 0 {
+			f.variable(v.name, p.secondName(), scope, atTop)
+			if r, ok := s.of.(*refined); ok {
+				f.walkAll(scope, false, r.predicates...)
+				f.group(r.group, scope)
 			}
-			f.filters(step, scope)
-			continue
-		}
-		if i == 0 && step.kind == kindVariable {
-			field := ""
-			if len(n.list) > 1 && n.list[1].kind == kindName {
-				field = n.list[1].text
-			}
-			f.variable(step.text, field, scope, atTop)
-			f.filters(step, scope)
 		} else {
-			f.walk(step, scope, atTop && i == 0)
+			f.walk(s.of, scope, atTop && i == 0)
 		}
-		for _, name := range []string{step.focus, step.index} {
-			if name != "" {
-				scope.bound = append(scope.bound, name)
-			}
+		for _, t := range s.order {
+			f.walk(t.of, scope, false)
+		}
+		f.group(s.group, scope)
+		scope.bound = append(scope.bound, s.focus, s.index)
+		for _, stage := range s.stages {
+			f.walk(stage.filter, scope, false)
+			scope.bound = append(scope.bound, stage.index)
 		}
 	}
-	if n.group != nil {
-		f.pairs(n.group.pairs, scope, false)
-	}
+	f.group(p.group, scope)
 }
 
-// filters visits a step's predicates and grouping.
-func (f *referenceFinder) filters(n *node, scope *names) {
-	for _, stages := range [][]stage{n.predicates, n.stages} {
-		for _, s := range stages {
-			if s.expr != nil {
-				f.walk(s.expr, scope, false)
-			} else {
-				scope.bound = append(scope.bound, s.index)
-			}
+// secondName is the name that the second step of a path is, if it is one.
+func (p *path) secondName() string {
+	if len(p.steps) > 1 {
+		if f, ok := p.steps[1].of.(*field); ok {
+			return f.name
 		}
 	}
-	if n.group != nil && n.kind != kindPath {
-		f.pairs(n.group.pairs, scope, false)
-	}
+	return ""
 }
 
 func (f *referenceFinder) variable(name, field string, scope *names, atTop bool) {

@@ -1,82 +1,142 @@
 package jsonata
 
 import (
+	"math/bits"
 	"strings"
 
 	"github.com/newel-run/newel/asl/value"
 )
 
-// signature says what arguments a function takes: "<s-nn?:s>".
-type signature struct {
-	params []parameter
+// types is a set of types of values.
+type types uint16
+
+const (
+	typeNull types = 1 << iota
+	typeBoolean
+	typeString
+	typeNumber
+	typeObject
+	typeFunction
+	typeArray
+	typeMissing
+
+	typesJSON = typeNull | typeBoolean | typeString | typeNumber | typeObject | typeArray
+	typesAny  = typesJSON | typeFunction
+)
+
+// typeLetters are the letters of signatures. Apart from a function, any argument may be undefined.
+var typeLetters = map[byte]types{
+	'b': typeBoolean | typeMissing,
+	'n': typeNumber | typeMissing,
+	's': typeString | typeMissing,
+	'l': typeNull | typeMissing,
+	'o': typeObject | typeMissing,
+	'f': typeFunction,
+	'j': typesJSON | typeMissing,
+	'x': typesAny | typeMissing,
+	'a': typesAny | typeMissing, // what is no array becomes one
 }
 
-// parameter matches arguments by their symbols: one, at most one (optional), or one and more (variadic).
+// typeOfValue is the type of a value.
+func typeOfValue(v any) types {
+	switch v.(type) {
+	case nil:
+		return typeNull
+	case bool:
+		return typeBoolean
+	case string:
+		return typeString
+	case value.Number, float64:
+		return typeNumber
+	case *value.Object:
+		return typeObject
+	case *function:
+		return typeFunction
+	case missing:
+		return typeMissing
+	}
+	return typeArray
+}
+
+// signature says what arguments a function takes, as in <s-n?:s>.
+type signature struct{ params []parameter }
+
+// parameter takes from least to most arguments of some types.
 type parameter struct {
-	symbols  string // of the types that match, always with m for what is undefined unless a function is demanded
-	array    bool   // an argument that is no array becomes one
-	item     byte   // symbol of the array's items, or 0
-	context  bool   // the context stands in for a missing argument
-	optional bool
-	variadic bool
+	takes       types
+	least, most int
+	array       bool  // a single value becomes an array
+	items       types // that the array's items must have, 0 for any
+	context     bool  // without an argument the context is taken
 }
 
-// parseSignature reads a signature; code is empty or an error at an offset.
+const unlimited = 1 << 30
+
+// parseSignature reads a signature without its angle brackets; code is empty or an error at an offset. Letters without a
+// meaning count for nothing.
 func parseSignature(text string) (s *signature, code string, offset int) {
 	s = &signature{}
-	for i := 1; i < len(text) && text[i] != ':'; i++ {
-		var last *parameter
-		if len(s.params) > 0 {
-			last = &s.params[len(s.params)-1]
+	var last *parameter
+	add := func(p parameter) {
+		p.least, p.most = 1, 1
+		s.params = append(s.params, p)
+		last = &s.params[len(s.params)-1]
+	}
+	for i := 0; i < len(text) && text[i] != ':'; i++ {
+		c := text[i]
+		if t, ok := typeLetters[c]; ok {
+			add(parameter{takes: t, array: c == 'a'})
+			continue
 		}
-		switch c := text[i]; c {
-		case 's', 'n', 'b', 'l', 'o':
-			s.params = append(s.params, parameter{symbols: string(c) + "m"})
-		case 'a':
-			s.params = append(s.params, parameter{symbols: "asnblfom", array: true})
-		case 'f':
-			s.params = append(s.params, parameter{symbols: "f"})
-		case 'j':
-			s.params = append(s.params, parameter{symbols: "asnblom"})
-		case 'x':
-			s.params = append(s.params, parameter{symbols: "asnblfom"})
-		case '(':
-			end := closing(text, i, '(', ')')
-			choice := text[i+1 : min(end, len(text))]
-			if strings.Contains(choice, "<") {
-				return nil, "S0402", i
+		switch {
+		case c == '(':
+			size := closing(text[i:], '(', ')')
+			if strings.Contains(text[i:i+size], "<") {
+				return nil, "S0402", i + 1
 			}
-			s.params = append(s.params, parameter{symbols: choice + "m"})
-			i = end
-		case '<':
-			if last == nil || !last.array && last.symbols != "f" {
-				return nil, "S0401", i
+			add(parameter{takes: choice(text[i+1:i+size]) | typeMissing})
+			i += size
+		case c == '<':
+			if last == nil || !last.array && last.takes != typeFunction {
+				return nil, "S0401", i + 1
 			}
-			end := closing(text, i, '<', '>')
-			if last.array && end > i+1 {
-				last.item = text[i+1]
+			size := closing(text[i:], '<', '>')
+			if last.array && size > 1 {
+				last.items = typeLetters[text[i+1]] &^ typeMissing
+				if text[i+1] == 'a' {
+					last.items = typeArray
+				}
 			}
-			i = end
-		case '-':
-			if last != nil {
-				last.context, last.optional = true, true
-			}
-		case '?':
-			if last != nil {
-				last.optional = true
-			}
-		case '+':
-			if last != nil {
-				last.variadic = true
-			}
+			i += size
+		case last == nil:
+		case c == '-':
+			last.context, last.least = true, 0
+		case c == '?':
+			last.least = 0
+		case c == '+':
+			last.most = unlimited
 		}
 	}
 	return s, "", 0
 }
 
-func closing(text string, i int, open, end byte) int {
-	depth := 1
-	for i++; i < len(text); i++ {
+// choice is the types of a choice group: there an array is an array only.
+func choice(letters string) types {
+	var t types
+	for i := range len(letters) {
+		if letters[i] == 'a' {
+			t |= typeArray
+		} else {
+			t |= typeLetters[letters[i]]
+		}
+	}
+	return t
+}
+
+// closing is the distance from a bracket to the one that closes it, or to the end.
+func closing(text string, open, end byte) int {
+	depth := 0
+	for i := range len(text) {
 		switch text[i] {
 		case open:
 			depth++
@@ -86,58 +146,41 @@ func closing(text string, i int, open, end byte) int {
 			}
 		}
 	}
-	return i
+	return len(text)
 }
 
 func mustSignature(text string) *signature {
-	s, code, _ := parseSignature(text)
+	s, code, _ := parseSignature(strings.Trim(text, "<>"))
 	if code != "" {
 		panic("jsonata: " + text + ": " + code)
 	}
 	return s
 }
 
-func symbol(v any) byte {
-	switch v.(type) {
-	case nil:
-		return 'l'
-	case bool:
-		return 'b'
-	case string:
-		return 's'
-	case value.Number, float64:
-		return 'n'
-	case *value.Object:
-		return 'o'
-	case *function:
-		return 'f'
-	case value.Array, *sequence:
-		return 'a'
-	}
-	return 'm'
+// fit deals arguments out to parameters, each taking as many as it can and giving some back where the others need them.
+type fit struct {
+	e      *evaluation
+	s      *signature
+	args   []any
+	widths []int
+	good   int // how many arguments have matched at best
 }
 
-// assign gives each parameter its number of arguments, greedily; good is how many arguments matched at best.
-func (s *signature) assign(e *evaluation, args []any, widths []int, i, at int, good *int) bool {
-	e.step(1)
-	*good = max(*good, at)
-	if i == len(s.params) {
-		return at == len(args)
+// place finds the widths of the parameters from the i-th on, for the arguments from at on.
+func (f *fit) place(i, at int) bool {
+	f.e.step(1)
+	f.good = max(f.good, at)
+	if i == len(f.s.params) {
+		return at == len(f.args)
 	}
-	p := &s.params[i]
-	most := 0
-	for at+most < len(args) && strings.IndexByte(p.symbols, symbol(args[at+most])) >= 0 {
-		if most++; !p.variadic {
-			break
-		}
+	p := &f.s.params[i]
+	n := 0
+	for n < p.most && at+n < len(f.args) && p.takes&typeOfValue(f.args[at+n]) != 0 {
+		n++
 	}
-	least := 1
-	if p.optional {
-		least = 0
-	}
-	for n := most; n >= least; n-- {
-		widths[i] = n
-		if s.assign(e, args, widths, i+1, at+n, good) {
+	for ; n >= p.least; n-- {
+		f.widths[i] = n
+		if f.place(i+1, at+n) {
 			return true
 		}
 	}
@@ -146,59 +189,54 @@ func (s *signature) assign(e *evaluation, args []any, widths []int, i, at int, g
 
 // validate checks arguments and completes them: the context for a missing one, an array for a single value.
 func (e *evaluation) validate(s *signature, args []any, context any) []any {
-	var space [8]int
-	widths, good := space[:], 0
-	if len(s.params) > len(space) {
-		widths = make([]int, len(s.params))
+	var room [4]int
+	f := fit{e: e, s: s, args: args, widths: room[:0]}
+	for range s.params {
+		f.widths = append(f.widths, 0)
 	}
-	if !s.assign(e, args, widths, 0, 0, &good) {
-		e.fail("T0410", detail{"index": float64(good + 1)})
+	if !f.place(0, 0) {
+		e.fail("T0410", detail{"index": float64(f.good + 1)})
 	}
-	checked := make([]any, 0, len(args)+2)
-	at := 0
-	for i, p := range s.params {
-		if widths[i] == 0 {
-			switch {
-			case !p.context: // as in the reference implementation, the next argument takes the place of the missing one too
-				var next any = undefined
-				if at < len(args) {
-					next = args[at]
-				}
-				checked = append(checked, next)
-				at++
-			case strings.IndexByte(p.symbols, symbol(context)) >= 0:
-				checked = append(checked, context)
-			default:
-				e.fail("T0411", detail{"index": float64(at + 1)})
-			}
-			continue
+	result := make([]any, 0, len(args)+2)
+	next := 0
+	take := func() any {
+		next++
+		if next > len(args) {
+			return undefined
 		}
-		for range widths[i] {
-			var arg any = undefined
-			if at < len(args) {
-				arg = args[at]
+		return args[next-1]
+	}
+	for i := range s.params {
+		p := &s.params[i]
+		switch {
+		case f.widths[i] > 0:
+			for range f.widths[i] {
+				result = append(result, e.fitted(p, take(), next))
 			}
-			at++
-			if p.array && !isUndefined(arg) {
-				arg = e.asArray(p, arg, at)
-			}
-			checked = append(checked, arg)
+		case !p.context: // the next argument takes the place of the missing one too
+			result = append(result, take())
+		case p.takes&typeOfValue(context) != 0:
+			result = append(result, context)
+		default:
+			e.fail("T0411", detail{"index": float64(next + 1)})
 		}
 	}
-	return checked
+	return result
 }
 
-var plurals = map[byte]string{'a': "arrays", 'b': "booleans", 'f': "functions", 'n': "numbers", 'o': "objects", 's': "strings"}
-
-func (e *evaluation) asArray(p parameter, arg any, index int) any {
+// fitted makes an array where the parameter wants one, and checks its items.
+func (e *evaluation) fitted(p *parameter, arg any, index int) any {
+	if !p.array || isUndefined(arg) {
+		return arg
+	}
 	items, isArray := elements(arg)
 	if !isArray {
 		items = []any{arg}
 	}
-	if p.item != 0 {
+	if p.items != 0 {
 		for _, item := range items {
-			if symbol(item) != p.item {
-				e.fail("T0412", detail{"index": float64(index), "type": plurals[p.item]})
+			if typeOfValue(item)&p.items == 0 {
+				e.fail("T0412", detail{"index": float64(index), "type": plurals[bits.TrailingZeros16(uint16(p.items))]})
 			}
 		}
 	}
@@ -207,3 +245,6 @@ func (e *evaluation) asArray(p parameter, arg any, index int) any {
 	}
 	return value.Array(items)
 }
+
+// plurals are the names of the types for messages, in the order of their bits.
+var plurals = [...]string{"nulls", "booleans", "strings", "numbers", "objects", "functions", "arrays", "undefined"}

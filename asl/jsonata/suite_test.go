@@ -100,7 +100,7 @@ func runCase(t *testing.T, dir, group string, c *value.Object, datasets map[stri
 		}
 		text = string(b)
 	}
-	env := jsonata.Env{Now: 1700000000000, Random: func() uint64 { return 1 << 40 }, Limits: jsonata.Limits{Bytes: 2 << 30}}
+	env := jsonata.Env{Now: 1700000000000, Random: func() uint64 { return 1 << 40 }, Limits: jsonata.Limits{Bytes: 2 << 30, Value: 1 << 30, Depth: 10_000}}
 	env.Input, env.Absent = input(t, dir, c, datasets)
 	if bindings, ok := c.Get("bindings"); ok && bindings != nil {
 		env.Bindings = bindings.(*value.Object).Get

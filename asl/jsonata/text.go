@@ -20,10 +20,8 @@ func (e *evaluation) text(v any, pretty bool) string {
 		return v
 	case *function:
 		return ""
-	case *sequence:
-		if v.outer {
-			return e.text(v.items[0], pretty)
-		}
+	case *document:
+		return e.text(v.whole, pretty)
 	}
 	if f, ok := isNumber(v); ok {
 		if f-f != 0 {

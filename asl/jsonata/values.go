@@ -4,8 +4,14 @@ import (
 	"github.com/newel-run/newel/asl/value"
 )
 
-// Inside an evaluation a value is one of nil (null), bool, value.Number, float64, string, value.Array, *sequence,
-// *value.Object (whose members are such values), *function, or undefined.
+// Inside an evaluation a value is one of nil (null), bool, value.Number, float64, string, *value.Object (whose members
+// are such values), *function, undefined, or one of the arrays, which differ in what becomes of them:
+//
+//	value.Array  an array as JSON has it: it stays one whatever its length, and a path flattens it into its result
+//	*sequence    what a selection has found: nothing becomes undefined, and a single item becomes that item
+//	*fixed       what an array constructor in a path has made: an array that a path does not flatten
+//	*stream      the items of a path together with the variables that its steps have bound
+//	*document    the context of a program whose input is an array: that array as one item
 
 type missing struct{}
 
@@ -14,37 +20,76 @@ var undefined any = missing{}
 
 func isUndefined(v any) bool { _, ok := v.(missing); return ok }
 
-// sequence is an array that remembers how it came about.
 type sequence struct {
-	items  []any
-	plain  bool // an array constructor's result, not a sequence that unwraps
-	keep   bool // do not unwrap a single item
-	cons   bool // do not flatten into a path's result
-	outer  bool // holds an input that is itself an array
-	tuples bool // the items are *tuple
+	items []any
+	keep  bool // [] follows: a single item stays in its array
 }
 
 func (s *sequence) add(v any) { s.items = append(s.items, v) }
 
+// unwrapped is what a sequence stands for outside of a selection.
+func (s *sequence) unwrapped() any {
+	switch {
+	case len(s.items) == 0:
+		return undefined
+	case len(s.items) == 1 && !s.keep:
+		return s.items[0]
+	}
+	return s
+}
+
+type fixed struct{ items []any }
+
+type document struct{ whole value.Array }
+
+type stream struct{ tuples []*tuple }
+
+// values are the items without their variables.
+func (s *stream) values() []any {
+	items := make([]any, len(s.tuples))
+	for i, t := range s.tuples {
+		items[i] = t.item
+	}
+	return items
+}
+
 // tuple is an item of a path together with the variables that its steps have bound.
 type tuple struct {
-	item  any
-	names []string
-	vals  []any
+	item any
+	vars variables
 }
 
-func (t *tuple) clone() *tuple {
-	return &tuple{t.item, append([]string(nil), t.names...), append([]any(nil), t.vals...)}
+// variables are names with their values; there are few.
+type variables []variableValue
+
+type variableValue struct {
+	name  string
+	value any
 }
 
-func (t *tuple) set(name string, v any) {
-	for i, n := range t.names {
-		if n == name {
-			t.vals[i] = v
+func (v variables) get(name string) (any, bool) {
+	for i := range v {
+		if v[i].name == name {
+			return v[i].value, true
+		}
+	}
+	return nil, false
+}
+
+// set is for a list that nothing else holds.
+func (v *variables) set(name string, x any) {
+	for i := range *v {
+		if (*v)[i].name == name {
+			(*v)[i].value = x
 			return
 		}
 	}
-	t.names, t.vals = append(t.names, name), append(t.vals, v)
+	*v = append(*v, variableValue{name, x})
+}
+
+// with is a copy with one variable more.
+func (v variables) copied(room int) variables {
+	return append(make(variables, 0, len(v)+room), v...)
 }
 
 // elements are the items of an array.
@@ -54,6 +99,12 @@ func elements(v any) ([]any, bool) {
 		return v, true
 	case *sequence:
 		return v.items, true
+	case *fixed:
+		return v.items, true
+	case *document:
+		return []any{v.whole}, true
+	case *stream:
+		return v.values(), true
 	}
 	return nil, false
 }
@@ -66,10 +117,7 @@ func list(v any) []any {
 	return []any{v}
 }
 
-func isSequence(v any) (*sequence, bool) {
-	s, ok := v.(*sequence)
-	return s, ok && !s.plain
-}
+func isSequence(v any) bool { _, ok := v.(*sequence); return ok }
 
 // function is a lambda, a built-in function, or a regular expression.
 type function struct {
@@ -78,7 +126,7 @@ type function struct {
 	arity  int
 	native func(e *evaluation, args []any) any
 
-	lambda *node
+	lambda *lambda // for the rest
 	params []string
 	input  any
 	env    *frame
@@ -87,32 +135,22 @@ type function struct {
 // frame is a scope.
 type frame struct {
 	outer *frame
-	names []string
-	vals  []any
+	vars  variables
 }
 
-func (f *frame) bind(name string, v any) {
-	for i, n := range f.names {
-		if n == name {
-			f.vals[i] = v
-			return
-		}
-	}
-	f.names, f.vals = append(f.names, name), append(f.vals, v)
-}
-
-// withTuple is a scope with a tuple's variables.
+// withTuple is a scope with a tuple's variables, whose changes do not reach the tuple.
 func (f *frame) withTuple(t *tuple) *frame {
-	n := len(t.names)
-	return &frame{outer: f, names: t.names[:n:n], vals: append([]any(nil), t.vals...)}
+	if len(t.vars) == 0 {
+		return &frame{outer: f}
+	}
+	return &frame{outer: f, vars: t.vars.copied(0)}
 }
 
+// lookup is a variable's value: of the program, of the environment, or a function.
 func (e *evaluation) lookup(f *frame, name string) any {
 	for ; f != nil; f = f.outer {
-		for i, n := range f.names {
-			if n == name {
-				return f.vals[i]
-			}
+		if v, ok := f.vars.get(name); ok {
+			return v
 		}
 	}
 	if name == "$" {
@@ -189,7 +227,7 @@ func equal(a, b any) bool {
 	return a == b
 }
 
-// concat joins two values into a plain array, unless one is undefined.
+// concat joins two values into an array, unless one is undefined.
 func (e *evaluation) concat(a, b any) any {
 	if isUndefined(a) {
 		return b
@@ -202,7 +240,7 @@ func (e *evaluation) concat(a, b any) any {
 	return value.Array(append(x[:len(x):len(x)], y...))
 }
 
-// lookupMember is the member of an object, or of all objects of an array.
+// member is the member of an object, or those of all objects of an array.
 func (e *evaluation) member(v any, name string) any {
 	if o, ok := v.(*value.Object); ok {
 		if m, ok := o.Get(name); ok {
