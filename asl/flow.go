@@ -96,11 +96,15 @@ func (s *State) Items(env *Env) ([]*value.Doc, error) {
 			return nil, err
 		}
 		text = p.String()
+		if p.Root == jsonpath.Context {
+			text = text[1:] // AWS names the place within the context object
+		}
 	}
 	items, ok := value.Elements(doc.Bytes())
 	if !ok {
 		return nil, runtimeError(`Reference path "%s" must point to array.`, text)
 	}
+	env.passed(AfterItemsPath, doc)
 	return items, nil
 }
 

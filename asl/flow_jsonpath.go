@@ -98,16 +98,28 @@ func (f pathField) apply(env *Env) (*value.Doc, error) {
 	return doc, nil
 }
 
-func (f *pathFlow) effective(env *Env) (*value.Doc, error) { return f.inputPath.apply(env) }
+func (f *pathFlow) effective(env *Env) (*value.Doc, error) {
+	doc, err := f.inputPath.apply(env)
+	if err == nil && f.result == nil {
+		env.passed(AfterInputPath, doc)
+	}
+	return doc, err
+}
 
 func (f *pathFlow) arguments(env *Env) (*value.Doc, error) {
+	doc := env.Input
 	switch {
 	case f.result != nil:
+		env.passed(StageResult, f.result)
 		return f.result, nil
 	case f.parameters != nil:
-		return f.parameters.render(env)
+		var err error
+		if doc, err = f.parameters.render(env); err != nil {
+			return nil, err
+		}
 	}
-	return env.Input, nil
+	env.passed(AfterParameters, doc)
+	return doc, nil
 }
 
 func (f *pathFlow) output(env *Env, raw, result *value.Doc) (*value.Doc, error) {
@@ -117,10 +129,12 @@ func (f *pathFlow) output(env *Env, raw, result *value.Doc) (*value.Doc, error) 
 			return nil, err
 		}
 	}
+	env.passed(AfterResultSelector, result)
 	out, err := f.into.put(raw, result)
 	if err != nil {
 		return nil, err
 	}
+	env.passed(AfterResultPath, out)
 	if f.outputPath == (pathField{}) {
 		return out, nil
 	}

@@ -7,6 +7,10 @@ func (c *compiler) checkTransitions() {
 	for _, t := range c.transitions {
 		inScope[t.scope] = append(inScope[t.scope], t)
 		to := c.def.byName[t.name]
+		if c.o.Fragment && t.scope == c.def.Root && (to == nil || to.Scope != t.scope) {
+			t.set(c.outside(t.name))
+			continue
+		}
 		if to == nil || to.Scope != t.scope {
 			t.place.report(CodeMissingTarget, "Missing 'Next' target: "+t.name)
 			continue
@@ -14,12 +18,22 @@ func (c *compiler) checkTransitions() {
 		t.set(to)
 	}
 	for _, s := range c.def.Scopes {
+		if c.o.Fragment && s == c.def.Root {
+			continue
+		}
 		if !s.ends() {
 			c.errors = append(c.errors, Diagnostic{Severity: SeverityError, Code: CodeMissingEnd, Message: "Workflow has no terminal state"})
 			continue
 		}
 		c.checkReachable(s, inScope[s])
 	}
+}
+
+// outside stands for a state that a fragment names and does not have. It is never run.
+func (c *compiler) outside(name string) *State {
+	s := &State{ID: len(c.def.States), Name: name, Type: Succeed, Scope: c.def.Root, Language: c.def.QueryLanguage}
+	c.def.States = append(c.def.States, s)
+	return s
 }
 
 func (s *Scope) ends() bool {

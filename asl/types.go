@@ -162,6 +162,8 @@ type Env struct {
 	// Random is the execution's own deterministic source, for States.UUID and States.MathRandom.
 	Random func() uint64
 	Now    time.Time
+	// Trace is told what the document is at each stage of a state's data flow; nil where nobody watches.
+	Trace func(s Stage, doc *value.Doc)
 
 	context *value.Doc // what Context has made
 }
@@ -201,6 +203,8 @@ type Options struct {
 	// Resource says why a Task's Resource cannot be run here, in AWS's words and with what is supported; "" if it can.
 	// nil accepts every resource that is well formed.
 	Resource func(i Integration, resource string) string
+	// Fragment: the machine is one state taken out of another machine, whose transitions may lead anywhere outside.
+	Fragment bool
 	// YAML lets the text be YAML too (command line only; the API takes JSON).
 	YAML bool
 }

@@ -116,7 +116,7 @@ func encode(v value) string {
 var later = []struct{ reason, service, action, text string }{
 	{reason: "Secrets Manager", service: "secretsmanager"},
 	{reason: "Secrets Manager", text: `aws-sdk:secretsmanager`},
-	{reason: "TestState", action: "TestState"},
+	{reason: "JSONata", action: "TestState", text: `\"QueryLanguage\": \"JSONata\"`},
 	{reason: "redrive", action: "RedriveExecution"},
 	{reason: "JSONata", action: "CreateStateMachine", text: `\"QueryLanguage\": \"JSONata\"`},
 	{reason: "JSONata", text: `\"Map\", \"QueryLanguage\": \"JSONata\"`},

@@ -69,6 +69,8 @@ type Event struct {
 	// Gone is a pure look-up, as Pieces is: whether there is no activity of that ARN now. A task of one that is gone fails
 	// before it is scheduled. nil: none is.
 	Gone func(activityARN string) bool
+	// Inspection is set if the execution is a test of one state.
+	Inspection *Inspection
 }
 
 // Start is what an execution begins with.

@@ -26,7 +26,7 @@ const (
 func (w *run) env(f *Frame, purpose uint32, input *value.Doc) *asl.Env {
 	w.at.frame, w.at.purpose, w.at.item = f, purpose, nil
 	w.at.context, w.at.random = nil, nil
-	w.at.env = asl.Env{Input: input, Context: w.contextOf, Random: w.randomOf, Now: w.now}
+	w.at.env = asl.Env{Input: input, Context: w.contextOf, Random: w.randomOf, Now: w.now, Trace: w.trace}
 	return &w.at.env
 }
 
@@ -60,6 +60,23 @@ func (w *run) context() *value.Doc {
 	if w.at.context != nil {
 		return w.at.context
 	}
+	o := w.contextObject()
+	if w.at.item != nil {
+		o.Set("Map", value.NewObject(value.Member{Name: "Item", Value: value.NewObject(
+			value.Member{Name: "Index", Value: value.Int(int64(w.at.purpose - forItem))},
+			value.Member{Name: "Value", Value: w.at.item.Value()},
+			value.Member{Name: "Source", Value: "STATE_DATA"},
+		)}))
+	}
+	w.at.context = value.Of(o)
+	return w.at.context
+}
+
+// contextObject is the context object outside of ItemSelector.
+func (w *run) contextObject() *value.Object {
+	if w.inspect != nil && w.inspect.Context != nil {
+		return w.inspect.Context.Clone()
+	}
 	f, r := w.at.frame, w.root
 	s := w.def.States[f.state]
 	execution := value.NewObject(
@@ -69,7 +86,9 @@ func (w *run) context() *value.Doc {
 		value.Member{Name: "Name", Value: r.start.Name},
 		value.Member{Name: "RoleArn", Value: r.start.RoleARN},
 	)
-	execution.Set("RedriveCount", value.Int(0))
+	if w.inspect == nil { // AWS's TestState has none
+		execution.Set("RedriveCount", value.Int(0))
+	}
 	state := value.NewObject(
 		value.Member{Name: "Name", Value: s.Name},
 		value.Member{Name: "EnteredTime", Value: timestamp(f.entered)},
@@ -88,15 +107,7 @@ func (w *run) context() *value.Doc {
 	if s.Type == asl.Task && s.Task.Integration.Pattern == asl.WaitForTaskToken && f.attempt != 0 {
 		o.Set("Task", value.NewObject(value.Member{Name: "Token", Value: TokenFor(r, Attempt{f.id, f.attempt})}))
 	}
-	if w.at.item != nil {
-		o.Set("Map", value.NewObject(value.Member{Name: "Item", Value: value.NewObject(
-			value.Member{Name: "Index", Value: value.Int(int64(w.at.purpose - forItem))},
-			value.Member{Name: "Value", Value: w.at.item.Value()},
-			value.Member{Name: "Source", Value: "STATE_DATA"},
-		)}))
-	}
-	w.at.context = value.Of(o)
-	return w.at.context
+	return o
 }
 
 // timestamp writes a time as AWS does in data: UTC, three digits of a second's fraction or none.

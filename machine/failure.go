@@ -65,6 +65,9 @@ func (w *run) stateFailure(f *Frame, s *asl.State, err error) failure {
 
 // explain puts AWS's prefix before the cause of a state's own error.
 func (w *run) explain(f *Frame, s *asl.State, cause string) string {
+	if w.inspect != nil {
+		return cause
+	}
 	return "An error occurred while executing the state '" + s.Name + "' (entered at the event id #" + strconv.FormatInt(f.enteredEvent, 10) + "). " + cause
 }
 
@@ -76,6 +79,7 @@ func (w *run) failState(f *Frame, s *asl.State, err error) { w.fail(f, w.stateFa
 func (w *run) fail(f *Frame, x failure) {
 	for {
 		s := w.def.States[f.state]
+		w.seeFailure(&x)
 		if w.retry(f, s, &x) {
 			return
 		}
@@ -108,6 +112,9 @@ func (w *run) catch(f *Frame, s *asl.State, x *failure) bool {
 		c := &s.Catch[i]
 		if !x.matches(c) {
 			continue
+		}
+		if w.inspect != nil {
+			w.inspect.Catcher = &i
 		}
 		output, err := s.CatchOutput(w.env(f, forCatch, nil), i, w.read(&f.raw), errorOutput(x))
 		if err != nil {

@@ -29,6 +29,10 @@ func (w *run) startParallel(f *Frame, s *asl.State, effective *value.Doc) {
 		return
 	}
 	w.follow(f, EventParallelStateStarted)
+	if w.inspect != nil {
+		w.standIn(f, s)
+		return
+	}
 	fan := w.fanOut(f, len(s.Branches), len(s.Branches))
 	if input != f.raw.doc {
 		fan.input.doc = input
@@ -57,6 +61,12 @@ func (w *run) startMap(f *Frame, s *asl.State, effective *value.Doc) {
 	items, err := s.Items(w.env(f, forItems, effective))
 	if err != nil {
 		w.failState(f, s, err)
+		return
+	}
+	if w.inspect != nil {
+		if w.seeMap(f, s, effective, items, &asl.MapRun{MaxConcurrency: limit}) {
+			w.standIn(f, s)
+		}
 		return
 	}
 	if limit <= 0 || limit > int64(w.lim.InlineIterations) {

@@ -27,20 +27,22 @@ var mapRunWork = asl.Integration{Kind: asl.Service, Service: "states", Action: "
 
 // startMapRun makes an attempt at a distributed Map.
 func (w *run) startMapRun(f *Frame, s *asl.State, effective *value.Doc) {
-	length := 0
+	var items []*value.Doc
 	if !s.HasItemReader() {
-		items, err := s.Items(w.env(f, forItems, effective))
-		if err != nil {
+		var err error
+		if items, err = s.Items(w.env(f, forItems, effective)); err != nil {
 			w.failState(f, s, err)
 			return
 		}
-		length = len(items)
 	}
 	e := w.follow(f, EventMapStateStarted)
-	e.Length = int64(length)
+	e.Length = int64(len(items))
 	fields, err := s.MapRun(w.env(f, forFields, effective))
 	if err != nil {
 		w.failState(f, s, err)
+		return
+	}
+	if w.inspect != nil && !w.seeMap(f, s, effective, items, fields) {
 		return
 	}
 	w.root.attempts++

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"math"
+	"slices"
 
 	"github.com/newel-run/newel/asl"
 )
@@ -15,7 +16,10 @@ func (w *run) retry(f *Frame, s *asl.State, x *failure) bool {
 			continue
 		}
 		if f.retries == nil {
-			f.retries = make([]uint32, len(s.Retry))
+			f.retries = slices.Repeat([]uint32{w.inspected()}, len(s.Retry))
+		}
+		if w.inspect != nil {
+			w.inspect.Retrier = &i
 		}
 		if int64(f.retries[i]) >= r.MaxAttempts {
 			return false
@@ -24,7 +28,12 @@ func (w *run) retry(f *Frame, s *asl.State, x *failure) bool {
 		f.retryCount++
 		w.discard(f)
 		f.timeout, f.beat = 0, 0
-		if delay := w.delay(f, r, f.retries[i]); delay > 0 {
+		delay := w.delay(f, r, f.retries[i])
+		if w.inspect != nil {
+			w.seeRetry(f, x, delay)
+			return true
+		}
+		if delay > 0 {
 			w.wait(f, delaying, w.ms+delay)
 			return true
 		}

@@ -38,7 +38,7 @@ func (w *run) enter(f *Frame, s *asl.State) {
 	e.Name, e.Input = s.Name, raw
 	w.noteSize(raw)
 	f.entered, f.enteredEvent = w.ms, f.last
-	f.retries, f.retryCount, f.attempt = nil, 0, 0
+	f.retries, f.retryCount, f.attempt = nil, w.inspected(), 0
 }
 
 // work does what the state is for, as far as it goes without waiting.
@@ -102,6 +102,9 @@ func ceilMs(t time.Time) int64 {
 }
 
 func (w *run) workFail(f *Frame, s *asl.State, raw *value.Doc) {
+	if w.inspect != nil && s.Language == asl.JSONPath {
+		w.inspect.saw(asl.AfterInputPath, raw)
+	}
 	name, cause, err := s.FailWith(w.env(f, forFields, raw))
 	if err != nil {
 		w.failState(f, s, err)
@@ -142,6 +145,9 @@ func (w *run) exit(f *Frame, s *asl.State, next *asl.State, output *value.Doc) {
 	e.Name, e.Output = s.Name, output
 	w.noteSize(output)
 	f.phase, f.attempt, f.timeout, f.beat = entering, 0, 0, 0
+	if w.inspect != nil {
+		w.inspect.Next, next = next, nil
+	}
 	if next == nil {
 		w.finish(f, output)
 		return

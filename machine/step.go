@@ -40,7 +40,10 @@ type run struct {
 	lim    Limits
 	gone   func(activityARN string) bool // Event.Gone
 	now    time.Time
-	ms     int64 // now, epoch milliseconds
+	// inspect is Event.Inspection; trace is where it takes what it sees, both nil but in a test of one state.
+	inspect *Inspection
+	trace   func(s asl.Stage, doc *value.Doc)
+	ms      int64 // now, epoch milliseconds
 
 	root     *Root
 	frames   map[uint32]*touched
@@ -74,8 +77,11 @@ type touched struct {
 // A Result with NoOp has neither changes nor history nor commands; its Answer, Status and More (a Continue is still due)
 // are those of the state as it is.
 func Step(def *asl.Definition, pieces Pieces, ev Event, lim Limits) Result {
-	w := &run{def: def, pieces: pieces, lim: lim.withDefaults(), gone: ev.Gone}
+	w := &run{def: def, pieces: pieces, lim: lim.withDefaults(), gone: ev.Gone, inspect: ev.Inspection}
 	w.contextOf, w.randomOf = w.context, w.nextRandom
+	if w.inspect != nil {
+		w.trace = w.inspect.saw
+	}
 	if ev.Kind == Started {
 		w.clock(ev.Now, 0)
 		w.begin(ev.Start)
@@ -116,7 +122,11 @@ func (w *run) begin(s *Start) {
 	}
 	w.root.frames++
 	// The first state's Entered event has no predecessor (spec.md D.2 rule 1).
-	w.newFrame(&Frame{id: w.root.frames, state: w.def.Root.Start.ID, phase: entering, raw: slot{doc: s.Input}})
+	first := w.def.Root.Start
+	if w.inspect != nil {
+		first = w.inspect.State
+	}
+	w.newFrame(&Frame{id: w.root.frames, state: first.ID, phase: entering, raw: slot{doc: s.Input}})
 }
 
 // take applies an event to the state. If it changes nothing, taken is false and answer says why.

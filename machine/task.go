@@ -120,7 +120,7 @@ func (w *run) takeTask(ev *Event) (taken bool, answer Answer) {
 		return false, TooLate
 	}
 	s := w.def.States[f.state]
-	if s.Type == asl.Map {
+	if s.Type != asl.Task {
 		return w.takeMapRun(f, s, ev)
 	}
 	switch ev.Kind {
@@ -222,6 +222,9 @@ func (w *run) taskSucceeded(f *Frame, s *asl.State, result *value.Doc) {
 		w.recordFailed(f, s, x.name, x.cause)
 		w.fail(f, x)
 		return
+	}
+	if w.inspect != nil {
+		w.inspect.saw(asl.StageResult, result)
 	}
 	e := w.followTask(f, s, EventTaskSucceeded, EventLambdaFunctionSucceeded, EventActivitySucceeded)
 	e.Output = result

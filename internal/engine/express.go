@@ -39,6 +39,9 @@ type expressRun struct {
 	visits map[string]int // tasks sent by state, of a test
 	work   sync.WaitGroup
 	result ExpressResult
+
+	dispatcher Dispatcher
+	inspection *machine.Inspection // of one state that is run by itself, else nil
 }
 
 // RunExpress runs an Express execution to its end.
@@ -48,17 +51,30 @@ func (e *Engine) RunExpress(ctx context.Context, in StartInput) (*ExpressResult,
 		return nil, err
 	}
 	in.Express = true
-	r := &expressRun{e: e, def: def, in: &in, pieces: map[machine.Key]machine.Piece{}, events: make(chan machine.Event, 16), timers: map[machine.Timer]func() bool{}, visits: map[string]int{}}
-	ctx, cancel := context.WithCancel(ctx)
-	defer r.work.Wait()
-	defer cancel()
-	stop := context.AfterFunc(e.ctx, cancel)
-	defer stop()
-	err = r.run(ctx)
+	r := e.expressRun(def, &in, e.cfg.Dispatcher)
+	err = r.toEnd(ctx)
 	if err == nil && e.cfg.Ended != nil {
 		e.cfg.Ended(in.MachineARN, r.result.Status, r.result.Stop.Sub(r.result.Start), r.result.Stop)
 	}
 	return &r.result, err
+}
+
+func (e *Engine) expressRun(def *asl.Definition, in *StartInput, d Dispatcher) *expressRun {
+	return &expressRun{
+		e: e, def: def, in: in, dispatcher: d,
+		pieces: map[machine.Key]machine.Piece{}, events: make(chan machine.Event, 16), timers: map[machine.Timer]func() bool{},
+		visits: map[string]int{},
+	}
+}
+
+// toEnd runs the execution; nothing that it has started is left when it returns.
+func (r *expressRun) toEnd(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer r.work.Wait()
+	defer cancel()
+	stop := context.AfterFunc(r.e.ctx, cancel)
+	defer stop()
+	return r.run(ctx)
 }
 
 func (r *expressRun) run(ctx context.Context) error {
@@ -102,6 +118,7 @@ func (r *expressRun) timeOut() {
 // step applies an event and carries out what follows.
 func (r *expressRun) step(ctx context.Context, ev machine.Event) (more bool) {
 	pieces := func(k machine.Key) machine.Piece { return r.pieces[k] }
+	ev.Inspection = r.inspection
 	res := machine.Step(r.def, pieces, ev, r.e.cfg.Limits)
 	if res.NoOp {
 		r.result.Status = machine.Running
@@ -114,7 +131,7 @@ func (r *expressRun) step(ctx context.Context, ev machine.Event) (more bool) {
 		}
 		r.pieces[ch.Key] = ch.Piece
 	}
-	if r.e.cfg.History != nil {
+	if r.e.cfg.History != nil && r.inspection == nil {
 		r.e.cfg.History(r.in.Definition, r.in.ARN, res.History)
 	}
 	r.result.Status = res.Status
@@ -142,6 +159,8 @@ func (r *expressRun) carryOut(ctx context.Context, cmd *machine.Command) {
 			ev := machine.Event{Kind: machine.TaskSucceeded, Attempt: cmd.Attempt, Output: out.Output, Error: out.Error, Cause: out.Cause}
 			if out.Kind == TaskFailed {
 				ev.Kind = machine.TaskFailed
+			} else if r.inspection != nil {
+				r.accept(ctx, cmd)
 			}
 			r.send(ctx, ev)
 		})
@@ -168,7 +187,7 @@ func (r *expressRun) dispatch(ctx context.Context, d Dispatch) Outcome {
 			return Outcome{Kind: TaskFailed, Error: &name, Cause: &cause}
 		}
 	}
-	return r.e.cfg.Dispatcher.Run(ctx, d)
+	return r.dispatcher.Run(ctx, d)
 }
 
 func (r *expressRun) send(ctx context.Context, ev machine.Event) {

@@ -139,6 +139,14 @@ func (d *driver) openObject(ctx context.Context, r *asl.ItemReader) (items, erro
 	if !d.progress.Counted {
 		*pin = version{ETag: found.ETag, VersionID: found.VersionId}
 	}
+	if r.InputType == "MANIFEST" {
+		return d.openInventory(ctx, body)
+	}
+	return itemsOf(r, body)
+}
+
+// itemsOf reads the items that a file itself holds.
+func itemsOf(r *asl.ItemReader, body io.ReadCloser) (items, error) {
 	switch r.InputType {
 	case "JSON":
 		return newJSONItems(body, r.ItemsPointer), nil
@@ -146,8 +154,6 @@ func (d *driver) openObject(ctx context.Context, r *asl.ItemReader) (items, erro
 		return newJSONLines(body), nil
 	case "CSV":
 		return newCSVItems(body, r.Delimiter, r.Headers), nil
-	case "MANIFEST":
-		return d.openInventory(ctx, body)
 	}
 	body.Close()
 	return nil, failed(errReader, "Newel does not read items of InputType %s yet.", r.InputType)

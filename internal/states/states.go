@@ -37,6 +37,9 @@ type Service struct {
 	logger      *logger
 	meter       *meter
 	maps        *maprun.Runs
+	// Of TestState: where an unmocked task goes, and Config.MockProblem.
+	dispatcher  engine.Dispatcher
+	mockProblem func(i asl.Integration, result []byte, required bool) string
 }
 
 // scheduleActivityTask is an operation that only this server's tasks call.
@@ -48,7 +51,10 @@ type Config struct {
 	Dispatcher engine.Dispatcher
 	// Resource says why a Task's Resource cannot be run here; "" if it can (see asl.Options).
 	Resource func(i asl.Integration, resource string) string
-	Limits   machine.Limits
+	// MockProblem says in AWS's words why a task cannot give a result that TestState is to take as its own; "" if it can.
+	// required asks for the members that the API model requires. nil: it can give anything.
+	MockProblem func(i asl.Integration, result []byte, required bool) string
+	Limits      machine.Limits
 	// Changed is engine.Config.Changed, with how the execution's data is kept; nil for nothing to write.
 	Changed func(c *engine.Change, p *service.Protection) engine.Write
 	Clock   engine.Clock
@@ -58,7 +64,13 @@ type Config struct {
 
 // New makes the service and its engine; Start begins the engine's work.
 func New(cfg Config) *Service {
-	s := &Service{env: cfg.Env, resource: cfg.Resource, model: aws.MustModel("states"), polls: newPolls(), hasTest: cfg.HasTest}
+	s := &Service{
+		env: cfg.Env, resource: cfg.Resource, model: aws.MustModel("states"), polls: newPolls(), hasTest: cfg.HasTest,
+		dispatcher: cfg.Dispatcher, mockProblem: cfg.MockProblem,
+	}
+	if s.mockProblem == nil {
+		s.mockProblem = func(asl.Integration, []byte, bool) string { return "" }
+	}
 	s.revisions = newRevisions(cfg.Env.Store)
 	s.logger = newLogger(s)
 	s.meter = newMeter(s)
@@ -166,6 +178,7 @@ func (s *Service) rows() []service.Operation {
 		{Name: scheduleActivityTask, Do: do(s.scheduleActivityTask)},
 		{Name: stopExecutionOf, Do: do(s.stopExecutionOf)},
 		{Name: "StartSyncExecution", Do: do(s.startSyncExecution)},
+		{Name: "TestState", Do: do(s.testState)},
 	}
 }
 
