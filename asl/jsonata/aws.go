@@ -7,32 +7,60 @@ import (
 	"crypto/sha512"
 	"encoding/hex"
 	"hash"
+	"math"
 
 	"github.com/newel-run/newel/asl/value"
 )
 
-// awsFunctions are what AWS has added to the language. Integer parameters are rounded down.
+// awsFunctions are what AWS has added to the language. Their arguments and errors are as AWS has answered; integer
+// parameters lose their fraction.
 var awsFunctions = map[string]builtin{
-	"partition": {2, "<a-n:a<a>>", defined(partition)},
-	"range":     {3, "<nnn:a<n>>", rangeFunction},
-	"hash":      {2, "<s-s:s>", onText(hashText)},
+	"partition": {2, "<xn?:a<a>>", defined(partition)},
+	"range":     {3, "<nnn?:a<n>>", rangeFunction},
+	"hash":      {2, "", hashText},
 	"random":    {1, "<n?:n>", random},
 	"uuid":      {0, "<:s>", uuid},
-	"parse":     {1, "<s-:x>", onText(parseJSON)},
+	"parse":     {1, "<s?:x>", onText(parseJSON)},
 }
 
-// own is the code of errors of AWS's own functions, for which JSONata has none.
-const own = "D3200"
+const (
+	own      = "D3137"   // the code of errors that JSONata has none for
+	maxRange = 360_145   // numbers that $range makes at most
+	maxExact = 1<<53 - 1 // integers beyond are not all doubles
+)
 
-func partition(e *evaluation, args []any) any {
-	size, ok := whole(args[1])
-	if !ok || size < 1 {
-		e.fail(own, detail{"message": "The second argument of the partition function must be a positive number"})
+// truncated is an integer parameter; ok is false when it is undefined. What an integer cannot hold is its largest one.
+func truncated(v any) (n int64, ok bool) {
+	f, ok := isNumber(v)
+	switch {
+	case !ok || math.IsNaN(f):
+		return 0, false
+	case f >= 1<<63:
+		return math.MaxInt64, true
+	case f < -1<<63:
+		return math.MinInt64, true
 	}
-	items := list(args[0])
+	return int64(f), true
+}
+
+// partition cuts an array into arrays of a size. Without a size it is one part; of size zero there are none.
+func partition(e *evaluation, args []any) any {
+	items, isArray := elements(args[0])
+	if !isArray {
+		e.fail("T0412", detail{"index": 1.0})
+	}
+	size, ok := truncated(args[1])
+	switch {
+	case !ok:
+		return value.Array{args[0]}
+	case size < 0:
+		e.fail(own, detail{"message": "Second argument must be zero or greater"})
+	case size == 0 || len(items) == 0:
+		return undefined
+	}
 	result := value.Array{}
 	for len(items) > 0 {
-		n := min(size, len(items))
+		n := int(min(size, int64(len(items))))
 		e.spend(48)
 		result = append(result, value.Array(items[:n:n]))
 		items = items[n:]
@@ -42,29 +70,54 @@ func partition(e *evaluation, args []any) any {
 
 // rangeFunction counts from its first argument to its second, inclusive, by its third.
 func rangeFunction(e *evaluation, args []any) any {
-	var n [3]int
-	for i, arg := range args {
-		var ok bool
-		if n[i], ok = whole(arg); !ok {
-			return undefined
+	from, hasFrom := truncated(args[0])
+	to, hasTo := truncated(args[1])
+	by, hasBy := truncated(args[2])
+	if !hasFrom || !hasTo || !hasBy || by == 0 || from != to && (from < to) != (by > 0) {
+		return undefined
+	}
+	distance, stride := uint64(to)-uint64(from), uint64(by) // they do not overflow where the difference would
+	if by < 0 {
+		distance, stride = -distance, -stride
+	}
+	if distance/stride >= maxRange {
+		panic(limitError(messageBytes))
+	}
+	result := &sequence{items: make([]any, distance/stride+1)}
+	e.spend(24 * len(result.items))
+	for i := range result.items {
+		n := from + int64(i)*by
+		if n > maxExact || n < -maxExact {
+			result.items[i] = value.Int(n)
+		} else {
+			result.items[i] = float64(n)
 		}
-	}
-	from, to, by := n[0], n[1], n[2]
-	if by == 0 {
-		e.fail(own, detail{"message": "The third argument of the range function must not be zero"})
-	}
-	result := value.Array{}
-	for i := from; by > 0 && i <= to || by < 0 && i >= to; i += by {
-		e.spend(24)
-		result = append(result, float64(i))
 	}
 	return result
 }
 
-func hashText(e *evaluation, s string, args []any) any {
-	algorithm, _ := args[1].(string)
+// hashText is a digest in hexadecimal digits. Without an algorithm it is undefined, while an algorithm that is undefined
+// is an unknown one.
+func hashText(e *evaluation, args []any) any {
+	text, isText := args[0].(string)
+	if !isText && !isUndefined(args[0]) || e.given == 0 {
+		e.fail("T0410", detail{"index": 1.0})
+	}
+	name, isName := args[1].(string)
+	if !isName && !isUndefined(args[1]) {
+		e.fail("T0410", detail{"index": 2.0})
+	}
+	if e.given > 2 {
+		e.fail("T0410", detail{"index": 3.0})
+	}
+	if !isText || e.given == 1 {
+		return undefined
+	}
+	if !isName {
+		name = "null"
+	}
 	var h hash.Hash
-	switch algorithm {
+	switch name {
 	case "MD5":
 		h = md5.New()
 	case "SHA-1":
@@ -76,20 +129,19 @@ func hashText(e *evaluation, s string, args []any) any {
 	case "SHA-512":
 		h = sha512.New()
 	default:
-		e.fail(own, detail{"message": "The hash algorithm must be one of MD5, SHA-1, SHA-256, SHA-384, SHA-512. Given " + algorithm})
+		e.fail(own, detail{"message": "Hash algorithm '" + name + "' must be one of SHA-1, SHA-384, SHA-256, SHA-512, MD5"})
 	}
-	e.step(len(s) >> 6)
-	h.Write([]byte(s))
+	e.spend(len(text))
+	h.Write([]byte(text))
 	return hex.EncodeToString(h.Sum(nil))
 }
 
 // random draws from the environment, or from java.util.Random when there is a seed.
 func random(e *evaluation, args []any) any {
-	seed, ok := whole(args[0])
-	if !ok {
-		return e.random()
+	if seed, ok := truncated(args[0]); ok {
+		return javaDouble(seed)
 	}
-	return javaDouble(int64(seed))
+	return e.random()
 }
 
 // javaDouble is new java.util.Random(seed).nextDouble().
@@ -125,11 +177,65 @@ func uuid(e *evaluation, _ []any) any {
 	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
 }
 
+// parseJSON reads JSON, of which AWS is strict: no name twice in an object, no number beyond the doubles.
 func parseJSON(e *evaluation, s string, _ []any) any {
 	e.spend(8 * len(s))
 	v, err := value.Parse([]byte(s))
-	if err != nil {
-		e.fail(own, detail{"message": "The argument of the parse function must be JSON: " + err.Error()})
+	if err != nil || !e.strict(v) || e.members(v) != colons(s) {
+		e.fail(own, detail{"message": "Invalid JSON"})
 	}
 	return v
+}
+
+func (e *evaluation) strict(v any) bool {
+	switch v := v.(type) {
+	case value.Number:
+		return !math.IsInf(v.Float64(), 0)
+	case value.Array:
+		for _, item := range v {
+			if !e.strict(item) {
+				return false
+			}
+		}
+	case *value.Object:
+		for _, member := range v.All() {
+			if !e.strict(member) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// members counts the members of all objects in a value.
+func (e *evaluation) members(v any) int {
+	n := 0
+	switch v := v.(type) {
+	case value.Array:
+		for _, item := range v {
+			n += e.members(item)
+		}
+	case *value.Object:
+		n = v.Len()
+		for _, member := range v.All() {
+			n += e.members(member)
+		}
+	}
+	return n
+}
+
+// colons counts those of a JSON text that follow names.
+func colons(text string) int {
+	n, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == ':' && !quoted:
+			n++
+		}
+	}
+	return n
 }

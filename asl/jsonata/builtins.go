@@ -1,7 +1,7 @@
 package jsonata
 
 // builtin describes a function: how many arguments it can use, its signature and what it does. Its arguments have passed
-// the signature; those that are missing are undefined.
+// the signature, if there is one; those that are missing are undefined.
 type builtin struct {
 	arity  int
 	sig    string
@@ -15,7 +15,11 @@ func init() {
 	builtins = map[string]*function{}
 	for _, table := range []map[string]builtin{numericFunctions, textFunctions, matchFunctions, arrayFunctions, objectFunctions, pictureFunctions, awsFunctions} {
 		for name, b := range table {
-			builtins[name] = &function{name: name, sig: mustSignature(b.sig), arity: b.arity, native: b.native}
+			f := &function{name: name, arity: b.arity, native: b.native}
+			if b.sig != "" {
+				f.sig = mustSignature(b.sig)
+			}
+			builtins[name] = f
 		}
 	}
 }

@@ -70,6 +70,7 @@ func (e *evaluation) apply(f any, args []any, context any) any {
 		args = e.validate(fn.sig, args, context)
 	}
 	if fn.native != nil {
+		e.given = len(args)
 		for len(args) < fn.arity {
 			args = append(args, undefined)
 		}

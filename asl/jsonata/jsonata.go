@@ -88,7 +88,7 @@ func (x *Expr) Eval(env Env) (result value.Value, defined bool, err error) {
 		return nil, false, nil
 	}
 	e.depth, e.limits.Depth = 0, maxResultDepth
-	e.measure(v)
+	e.measure(v, false)
 	result, ok := e.export(v)
 	if !ok {
 		return nil, false, ErrUnsupportedResult
@@ -106,6 +106,7 @@ type evaluation struct {
 	bytes  int
 	token  string // the function that runs
 	pos    int
+	given  int // how many arguments the built-in function that begins has been given
 }
 
 // fail ends the evaluation with an error of the function that runs.
@@ -140,23 +141,23 @@ func (e *evaluation) spend(n int) {
 	e.step(n >> 6)
 }
 
-// measure visits a value before it is written, so that one that shares its parts many times over, or is nested too
-// deep, meets the limits.
-func (e *evaluation) measure(v any) {
+// measure visits a value before it is written or compared, so that one that shares its parts many times over, or is
+// nested too deep, meets the limits. Where it is to be finite, an infinite number in it is an error.
+func (e *evaluation) measure(v any, finite bool) {
 	if e.depth++; e.depth > e.limits.Depth {
 		panic(limitError(messageDepth))
 	}
 	e.step(1)
-	if f, ok := v.(float64); ok && math.IsInf(f, 0) {
+	if f, ok := v.(float64); ok && finite && math.IsInf(f, 0) {
 		e.fail("D1001", detail{"value": f})
 	}
 	if items, ok := elements(v); ok {
 		for _, item := range items {
-			e.measure(item)
+			e.measure(item, finite)
 		}
 	} else if o, ok := v.(*value.Object); ok {
 		for _, member := range o.All() {
-			e.measure(member)
+			e.measure(member, finite)
 		}
 	}
 	e.depth--
@@ -170,10 +171,9 @@ func (e *evaluation) export(v any) (value.Value, bool) {
 	case *function:
 		return nil, false
 	case float64:
-		if math.IsInf(v, 0) || math.IsNaN(v) {
-			e.fail("D1001", detail{"value": v})
-		}
-		return value.Number(formatDouble(v)), true
+		return exportDouble(v), true
+	case value.Number:
+		return exportNumber(v), true
 	case *sequence, *fixed, *document, *stream:
 		items, _ := elements(v)
 		return e.exportItems(append(value.Array{}, items...))

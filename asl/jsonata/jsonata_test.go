@@ -37,31 +37,15 @@ func evaluate(t testing.TB, text, input string, limits jsonata.Limits) string {
 func TestResults(t *testing.T) {
 	const input = `{"price":1.10,"big":12345678901234567890,"list":[1,2,3,4,5],"o":{"b":1,"a":2}}`
 	for _, c := range []struct{ text, want string }{
-		// numbers keep their digits until they are used
-		{"price", `1.10`},
-		{"big", `12345678901234567890`},
+		{"price", `1.1`},
 		{"price * 1", `1.1`},
-		{"1.50", `1.50`},
-		{"-1.50", `-1.50`},
-		{"[1e3, 1e21 + 1, 0.1 + 0.2, 1e-7 * 1]", `[1e3,1e+21,0.30000000000000004,1e-7]`},
+		{"-1.50", `-1.5`},
+		{"[1e3, 0.1 + 0.2]", `[1000,0.30000000000000004]`},
 		{"$string(0.1 + 0.2)", `"0.3"`},
 		{"o", `{"b":1,"a":2}`},
 		{"nothing", `undefined`},
 		{"{'a': nothing, 'b': 1}", `{"b":1}`},
 		{"[nothing]", `[]`},
-		// AWS's functions
-		{"$random(42)", `0.7275636800328681`},
-		{"$random() < 1", `true`},
-		{"$partition(list, 2)", `[[1,2],[3,4],[5]]`},
-		{"$partition(list, 2.9)", `[[1,2],[3,4],[5]]`},
-		{"$partition(list, 0)", `D3200: The second argument of the partition function must be a positive number`},
-		{"$range(0, 10, 5)", `[0,5,10]`},
-		{"$range(3, 1, -1)", `[3,2,1]`},
-		{"$hash('abc', 'MD5')", `"900150983cd24fb0d6963f7d28e17f72"`},
-		{"$hash('abc', 'SHA-1')", `"a9993e364706816aba3e25717850c26c9cd0d89d"`},
-		{"$hash('abc', 'SHA-256')", `"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"`},
-		{"$parse('{\"a\": [1.0]}').a", `[1.0]`},
-		{"$match($uuid(), /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/) ~> $count()", `1`},
 		{"$eval('1')", `T1006: Attempted to invoke a non-function`},
 		{"$millis()", `1700000000123`},
 		{"$now()", `"2023-11-14T22:13:20.123Z"`},
@@ -77,7 +61,6 @@ func TestResults(t *testing.T) {
 		{"$error('mine')", `D3137: mine`},
 		{"$sum", `returned an unsupported result type`},
 		{"{'f': function(){1}}", `returned an unsupported result type`},
-		{"1/0", `D1001: Number out of range: null`},
 	} {
 		if got := evaluate(t, c.text, input, jsonata.Limits{}); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.text, got, c.want)

@@ -89,3 +89,39 @@ func shift(f float64, places int) float64 {
 	f, _ = strconv.ParseFloat(mantissa+"e"+strconv.Itoa(n+places), 64)
 	return f
 }
+
+// exportNumber is a number of the input in a result. As on AWS, an integer that fits into 64 bits keeps its digits, and
+// anything else is a double.
+func exportNumber(n value.Number) value.Value {
+	plain := len(n) <= 18
+	for i := 0; i < len(n) && plain; i++ {
+		plain = n[i] >= '0' && n[i] <= '9' || i == 0 && n[i] == '-' && n != "-0"
+	}
+	if plain {
+		return n
+	}
+	if i, err := strconv.ParseInt(string(n), 10, 64); err == nil {
+		return value.Int(i)
+	}
+	return exportDouble(n.Float64())
+}
+
+// exportDouble writes a double as AWS does: a whole number as an integer as long as it fits into 64 bits, others as Java
+// writes them; JSON has no infinity and no NaN, which become text.
+func exportDouble(f float64) value.Value {
+	switch {
+	case f-f != 0:
+		return formatDouble(f)
+	case f == math.Trunc(f) && math.Abs(f) < 1<<63:
+		return value.Int(int64(f))
+	}
+	if a := math.Abs(f); a >= 1e-3 && a < 1e7 {
+		return value.Number(strconv.FormatFloat(f, 'f', -1, 64))
+	}
+	mantissa, exp, _ := strings.Cut(strconv.FormatFloat(f, 'e', -1, 64), "e")
+	if !strings.Contains(mantissa, ".") {
+		mantissa += ".0"
+	}
+	n, _ := strconv.Atoi(exp)
+	return value.Number(mantissa + "E" + strconv.Itoa(n))
+}

@@ -55,7 +55,7 @@ func (e *evaluation) equal(a, b any) bool {
 	switch a.(type) {
 	case bool, string, value.Number, float64, nil:
 	default:
-		e.measure(a)
+		e.measure(a, false)
 	}
 	return equal(a, b)
 }

@@ -10,6 +10,11 @@ import "slices"
 // read from the context where nothing before it gives another one: as the first step of a path, inside operators,
 // arguments, constructors, blocks and the bodies of functions, but not in later steps, predicates, order-by terms,
 // groupings and transforms. $$ counts wherever it stands.
+//
+// AWS refuses a definition for these with UNSUPPORTED_JSONATA_EXPRESSION and one of: "Reference to 'phone' at the top level
+// is not supported." (for each name of Context, $ among them), "Reference to '$$' is not supported.", "Field
+// '$states.errorOutput' does not exist." It refuses what does not parse with INVALID_JSONATA_EXPRESSION and the message of
+// Compile's error without its code. It accepts variables that nothing assigns.
 type References struct {
 	Variables []string // without their $; neither $states, nor what the expression binds itself, nor built-in functions
 	States    []string // fields of $states, "" for the whole of it

@@ -3,6 +3,7 @@ package jsonata
 import (
 	"encoding/base64"
 	"math"
+	"net/url"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -23,7 +24,7 @@ var textFunctions = map[string]builtin{
 	"base64decode":       {1, "<s-:s>", onText(decodeBase64)},
 	"encodeUrlComponent": {1, "<s-:s>", encodeURL("encodeUrlComponent", urlMarks)},
 	"encodeUrl":          {1, "<s-:s>", encodeURL("encodeUrl", urlMarks+urlReserved+"#")},
-	"decodeUrlComponent": {1, "<s-:s>", decodeURL("decodeUrlComponent", "")},
+	"decodeUrlComponent": {1, "<s-:s>", decodeComponent},
 	"decodeUrl":          {1, "<s-:s>", decodeURL("decodeUrl", urlReserved+"#")},
 }
 
@@ -131,19 +132,10 @@ func joinText(e *evaluation, args []any) any {
 	return strings.Join(texts, separator)
 }
 
-// encodeBase64 takes the low byte of each UTF-16 unit, as the reference implementation does on its server.
+// encodeBase64 encodes the UTF-8 of a string, as AWS does; the reference implementation takes bytes for characters.
 func encodeBase64(e *evaluation, s string, _ []any) any {
-	e.spend(2 * len(s))
-	bytes := make([]byte, 0, len(s))
-	for _, r := range s {
-		if r > 0xffff {
-			r -= 0x10000
-			bytes = append(bytes, byte(0xd800+r>>10), byte(0xdc00+r&0x3ff))
-			continue
-		}
-		bytes = append(bytes, byte(r))
-	}
-	return base64.StdEncoding.EncodeToString(bytes)
+	e.hold(4 * ((len(s) + 2) / 3))
+	return base64.StdEncoding.EncodeToString([]byte(s))
 }
 
 func decodeBase64(e *evaluation, s string, _ []any) any {
@@ -163,11 +155,7 @@ func decodeBase64(e *evaluation, s string, _ []any) any {
 		clean = clean[:len(clean)-1]
 	}
 	bytes, _ := base64.RawStdEncoding.DecodeString(clean)
-	runes := make([]rune, len(bytes))
-	for i, b := range bytes {
-		runes[i] = rune(b)
-	}
-	return string(runes)
+	return strings.ToValidUTF8(string(bytes), "\ufffd")
 }
 
 const (
@@ -193,6 +181,20 @@ func encodeURL(name, plain string) func(e *evaluation, args []any) any {
 		}
 		return string(out)
 	})
+}
+
+// decodeComponent decodes all escapes as AWS does: a plus sign is a blank, and bytes that are no UTF-8 are replaced.
+func decodeComponent(e *evaluation, args []any) any {
+	s, ok := args[0].(string)
+	if !ok {
+		return undefined
+	}
+	e.spend(len(s))
+	text, err := url.QueryUnescape(s)
+	if err != nil {
+		e.fail("D3140", detail{"value": s, "functionName": "decodeUrlComponent"})
+	}
+	return strings.ToValidUTF8(text, "\ufffd")
 }
 
 // decodeURL leaves the escapes of the characters in kept as they are.

@@ -33,7 +33,7 @@ func (e *evaluation) text(v any, pretty bool) string {
 	if pretty {
 		indent = "\n"
 	}
-	e.measure(v)
+	e.measure(v, true)
 	out := appendText(nil, v, preciseDigits, indent)
 	e.spend(len(out))
 	return string(out)
