@@ -185,6 +185,10 @@ type encryptionConfig struct {
 
 // encryptByDefault gives new objects the encryption that their bucket says.
 func (b *box) encryptByDefault(p *properties) error {
+	if p.ServerSideEncryption == "AES256" {
+		p.ServerSideEncryption = "" // as it is kept
+		return nil
+	}
 	if p.ServerSideEncryption != "" {
 		return nil
 	}

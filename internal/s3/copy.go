@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/url"
 	"strings"
@@ -31,7 +30,7 @@ type copyInput struct {
 type source struct {
 	bucket, key string
 	object      *object
-	pieces      []piece
+	pieces      []piece // unlocked
 }
 
 // parseSource reads x-amz-copy-source: /bucket/key, escaped, with or without the slash and ?versionId=.
@@ -66,6 +65,7 @@ func (s *Service) openSource(ctx context.Context, c *service.Context, in *copyIn
 	}
 	src := &source{bucket: bucket, key: key}
 	demands := conditions{in.CopySourceIfMatch, in.CopySourceIfNoneMatch, in.CopySourceIfModifiedSince, in.CopySourceIfUnmodifiedSince}
+	var kept *service.Protection
 	err = s.peek(ctx, c, bucket, in.ExpectedSourceBucketOwner, func(b *box) (err error) {
 		if src.object, err = b.version(key, version); err != nil {
 			return err
@@ -73,9 +73,13 @@ func (s *Service) openSource(ctx context.Context, c *service.Context, in *copyIn
 		if demands.check(src.object) != nil {
 			return fail(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold", nil)
 		}
+		kept = src.object.protection(&b.bucket, bucket, key)
 		src.pieces, err = b.pieces(key, src.object)
 		return err
 	})
+	if err == nil {
+		err = s.unlock(ctx, kept, src.pieces)
+	}
 	return src, err
 }
 
@@ -97,16 +101,25 @@ func (s *Service) copyObject(ctx context.Context, c *service.Context) (*aws.Outp
 	if err := in.inherit(o, src); err != nil {
 		return nil, err
 	}
-	r, err := s.duplicate(&in, src)
+	at := place{partition: s.place(in.Bucket)}
+	err = s.peek(ctx, c, in.Bucket, in.ExpectedBucketOwner, func(b *box) error {
+		err := b.encryptByDefault(&o.properties)
+		at.protection = o.protection(&b.bucket, in.Bucket, in.Key)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.duplicate(ctx, at, &in, src)
 	if err != nil {
 		return nil, asAnswer(err)
 	}
-	o.File, o.Size, o.ETag, o.Sum = r.file(), r.size, hex.EncodeToString(r.md5), &r.sum
+	o.File, o.Sealed, o.Size, o.ETag, o.Sum = r.file(), r.key, r.size, hex.EncodeToString(r.md5), &r.sum
 	return s.commit(ctx, c, in.Bucket, r.w, func(c *service.Context, b *box) (any, error) {
 		if err := b.permit(&in.writeInput); err != nil {
 			return nil, err
 		}
-		if err := errors.Join(b.encryptByDefault(&o.properties), b.put(in.Key, o, nil)); err != nil {
+		if err := b.put(in.Key, o, nil); err != nil {
 			return nil, err
 		}
 		result := map[string]any{"ETag": quoted(o.ETag), "LastModified": o.Modified / 1000}
@@ -161,22 +174,23 @@ func (in *copyInput) inherit(o *object, src *source) error {
 	return nil
 }
 
-// duplicate makes a file with the source's bytes: a link where the checksums are known, else by reading.
-func (s *Service) duplicate(in *copyInput, src *source) (*received, error) {
-	o, p := src.object, s.place(in.Bucket)
+// duplicate makes a file with the source's bytes: a link where the checksums are known and neither is encrypted, else by
+// reading.
+func (s *Service) duplicate(ctx context.Context, at place, in *copyInput, src *source) (*received, error) {
+	o := src.object
 	wanted := checksum.Algorithm(in.ChecksumAlgorithm)
 	preferred := checksum.Default
 	if o.Sum != nil {
 		preferred = o.Sum.Algorithm
 	}
-	if o.Parts == 0 && o.Sum != nil && (wanted == "" || wanted == o.Sum.Algorithm) {
+	if o.Parts == 0 && o.Sum != nil && o.Sealed == nil && at.protection == nil && (wanted == "" || wanted == o.Sum.Algorithm) {
 		digest, err := hex.DecodeString(o.ETag)
 		if err != nil {
 			return nil, err
 		}
 		r := &received{size: o.Size, md5: digest, sum: *o.Sum}
 		if o.File != "" {
-			r.w, err = s.files.Link(o.File, uint16(p))
+			r.w, err = s.files.Link(o.File, uint16(at.partition))
 		}
 		return r, err
 	}
@@ -185,5 +199,5 @@ func (s *Service) duplicate(in *copyInput, src *source) (*received, error) {
 	}
 	body := openPieces(s.files, src.pieces, span{0, o.Size}, func() {})
 	defer body.Close() //nolint:errcheck // it was only read
-	return s.receive(p, io.Reader(body), &writeInput{sums: sums{ChecksumAlgorithm: string(wanted)}}, preferred)
+	return s.receive(ctx, at, io.Reader(body), &writeInput{sums: sums{ChecksumAlgorithm: string(wanted)}}, preferred)
 }

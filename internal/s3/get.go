@@ -34,6 +34,8 @@ type reading struct {
 	status int
 	pieces []piece
 	part   span
+
+	protection *service.Protection
 }
 
 // read works out what a Get or a Head answers.
@@ -48,7 +50,7 @@ func (b *box) read(in *getInput) (*reading, error) {
 	if err := in.check(o); err != nil {
 		return nil, err
 	}
-	r := &reading{part: span{0, o.Size}, status: http.StatusOK}
+	r := &reading{part: span{0, o.Size}, status: http.StatusOK, protection: o.protection(&b.bucket, b.name, in.Key)}
 	if r.pieces, err = b.pieces(in.Key, o); err != nil {
 		return nil, err
 	}
@@ -128,6 +130,9 @@ func (s *Service) getObject(ctx context.Context, c *service.Context) (*aws.Outpu
 	end := s.files.Begin()
 	var r *reading
 	err := s.peek(ctx, c, in.Bucket, in.ExpectedBucketOwner, func(b *box) (err error) { r, err = b.read(&in); return err })
+	if err == nil {
+		err = s.unlock(ctx, r.protection, r.pieces)
+	}
 	if err != nil {
 		end()
 		return nil, err
@@ -187,6 +192,11 @@ func (r *bytesOf) next() (err error) {
 		return nil
 	}
 	if r.f, err = r.dir.Open(p.File); err != nil {
+		return err
+	}
+	if p.key != nil {
+		r.in, err = files.OpenSealed(r.f, p.key, p.Size, r.skip)
+		r.skip = 0
 		return err
 	}
 	if r.skip > 0 {

@@ -21,11 +21,11 @@ func (s *Service) uploadPart(ctx context.Context, c *service.Context) (*aws.Outp
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
 	}
-	u, err := s.beginPart(ctx, c, &in.writeInput, in.UploadId, in.PartNumber)
+	u, at, err := s.beginPart(ctx, c, &in.writeInput, in.UploadId, in.PartNumber)
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.receivePart(s.place(in.Bucket), c.Reader(), &in.writeInput, u)
+	r, err := s.receivePart(ctx, at, c.Reader(), &in.writeInput, u)
 	if err != nil {
 		return nil, asAnswer(err)
 	}
@@ -37,22 +37,25 @@ func (s *Service) uploadPart(ctx context.Context, c *service.Context) (*aws.Outp
 }
 
 // beginPart refuses what can be refused before a part's bytes are read.
-func (s *Service) beginPart(ctx context.Context, c *service.Context, in *writeInput, id string, number int) (u *upload, err error) {
+func (s *Service) beginPart(ctx context.Context, c *service.Context, in *writeInput, id string, number int) (u *upload, at place, err error) {
 	if in.Bucket == "" {
-		return nil, invalidBucketName("")
+		return nil, at, invalidBucketName("")
 	}
 	if number < 1 || number > partsMax {
-		return nil, invalidArgument("partNumber", "", "Part number must be an integer between 1 and 10000, inclusive")
+		return nil, at, invalidArgument("partNumber", "", "Part number must be an integer between 1 and 10000, inclusive")
 	}
-	err = s.peek(ctx, c, in.Bucket, in.ExpectedBucketOwner, func(b *box) (err error) { u, err = b.upload(in.Key, id); return err })
-	if err != nil {
-		return nil, err
-	}
-	return u, nil
+	err = s.peek(ctx, c, in.Bucket, in.ExpectedBucketOwner, func(b *box) (err error) {
+		if u, err = b.upload(in.Key, id); err != nil {
+			return err
+		}
+		at = place{s.place(in.Bucket), u.protection(&b.bucket, in.Bucket, in.Key)}
+		return nil
+	})
+	return u, at, err
 }
 
 func (s *Service) putPart(ctx context.Context, c *service.Context, in *partInput, r *received, answer func(*part) map[string]any) (*aws.Output, error) {
-	p := &part{File: r.file(), Size: r.size, Modified: c.Now.UnixMilli(), MD5: hex.EncodeToString(r.md5), Sum: r.sum}
+	p := &part{File: r.file(), Size: r.size, Modified: c.Now.UnixMilli(), MD5: hex.EncodeToString(r.md5), Sum: r.sum, Sealed: r.key}
 	return s.commit(ctx, c, in.Bucket, r.w, func(_ *service.Context, b *box) (any, error) {
 		if _, err := b.upload(in.Key, in.UploadId); err != nil {
 			return nil, err
@@ -75,7 +78,7 @@ func (s *Service) uploadPartCopy(ctx context.Context, c *service.Context) (*aws.
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
 	}
-	u, err := s.beginPart(ctx, c, &in.writeInput, in.UploadId, in.PartNumber)
+	u, at, err := s.beginPart(ctx, c, &in.writeInput, in.UploadId, in.PartNumber)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +98,7 @@ func (s *Service) uploadPartCopy(ctx context.Context, c *service.Context) (*aws.
 	}
 	body := openPieces(s.files, src.pieces, part, func() {})
 	defer body.Close() //nolint:errcheck // it was only read
-	r, err := s.receivePart(s.place(in.Bucket), body, &writeInput{}, u)
+	r, err := s.receivePart(ctx, at, body, &writeInput{}, u)
 	if err != nil {
 		return nil, asAnswer(err)
 	}

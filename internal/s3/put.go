@@ -90,6 +90,7 @@ type received struct {
 	size int64
 	md5  []byte
 	sum  sum
+	key  []byte // of a sealed file, sealed
 }
 
 func (r *received) file() string {
@@ -101,15 +102,15 @@ func (r *received) file() string {
 
 // receive streams a body into a file and checks it against what the request says of it. The checksum that is kept is the
 // request's own, else what is preferred; a part's is always that of its upload. An error leaves no file.
-func (s *Service) receive(p store.Partition, body io.Reader, in *writeInput, preferred checksum.Algorithm) (*received, error) {
+func (s *Service) receive(ctx context.Context, at place, body io.Reader, in *writeInput, preferred checksum.Algorithm) (*received, error) {
 	t, err := newTaker(body, in, preferred)
 	if err != nil {
 		return nil, err
 	}
-	return s.take(p, body, in, t)
+	return s.take(ctx, at, body, in, t)
 }
 
-func (s *Service) receivePart(p store.Partition, body io.Reader, in *writeInput, u *upload) (*received, error) {
+func (s *Service) receivePart(ctx context.Context, at place, body io.Reader, in *writeInput, u *upload) (*received, error) {
 	t, err := newTaker(body, in, u.algorithm())
 	if err == nil && t.claimed != u.algorithm() {
 		if u.Algorithm != "" {
@@ -121,16 +122,23 @@ func (s *Service) receivePart(p store.Partition, body io.Reader, in *writeInput,
 	if err != nil {
 		return nil, err
 	}
-	return s.take(p, body, in, t)
+	return s.take(ctx, at, body, in, t)
 }
 
-func (s *Service) take(p store.Partition, body io.Reader, in *writeInput, t *taker) (*received, error) {
-	r := &received{}
-	var err error
-	if r.w, err = s.files.Create(uint16(p)); err != nil {
+func (s *Service) take(ctx context.Context, at place, body io.Reader, in *writeInput, t *taker) (*received, error) {
+	key, sealed, err := s.newKey(ctx, at.protection)
+	if err != nil {
 		return nil, err
 	}
-	r.size, err = io.CopyBuffer(onlyWriter{io.MultiWriter(append([]io.Writer{r.w}, t.writers()...)...)}, io.LimitReader(body, objectBytesMax+1), make([]byte, 128<<10))
+	r := &received{key: sealed}
+	if r.w, err = s.files.Create(uint16(at.partition)); err != nil {
+		return nil, err
+	}
+	to, flush, err := into(r.w, key)
+	if err != nil {
+		return nil, err
+	}
+	r.size, err = io.CopyBuffer(onlyWriter{io.MultiWriter(append([]io.Writer{to}, t.writers()...)...)}, io.LimitReader(body, objectBytesMax+1), make([]byte, 128<<10))
 	if err == nil && r.size > objectBytesMax {
 		err = fail(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", map[string]any{"ProposedSize": r.size, "MaxSizeAllowed": int64(objectBytesMax)})
 	}
@@ -142,13 +150,28 @@ func (s *Service) take(p store.Partition, body io.Reader, in *writeInput, t *tak
 		err = t.check(in, r)
 	}
 	if err == nil && r.size > 0 {
-		err = r.w.Seal()
+		if err = flush(); err == nil {
+			err = r.w.Seal()
+		}
 	}
 	if err != nil || r.size == 0 {
 		r.w.Discard()
 		r.w = nil
 	}
 	return r, err
+}
+
+// into is where a body is written to: the file, or what encrypts it on the way there.
+func into(w *files.Writer, key []byte) (to io.Writer, flush func() error, err error) {
+	if key == nil {
+		return w, func() error { return nil }, nil
+	}
+	s, err := files.NewSealer(w, key)
+	if err != nil {
+		w.Discard()
+		return nil, nil, err
+	}
+	return s, s.Flush, nil
 }
 
 // onlyWriter hides what else a writer can do.
@@ -237,19 +260,25 @@ func (s *Service) putObject(ctx context.Context, c *service.Context) (*aws.Outpu
 		return nil, err
 	}
 	// What can be refused without the body is refused before it is read.
-	if err := s.peek(ctx, c, in.Bucket, in.ExpectedBucketOwner, func(b *box) error { return b.permit(&in) }); err != nil {
+	at := place{partition: s.place(in.Bucket)}
+	err = s.peek(ctx, c, in.Bucket, in.ExpectedBucketOwner, func(b *box) error {
+		err := errors.Join(b.permit(&in), b.encryptByDefault(&in.properties))
+		at.protection = in.protection(&b.bucket, in.Bucket, in.Key)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
-	r, err := s.receive(s.place(in.Bucket), c.Reader(), &in, checksum.Default)
+	r, err := s.receive(ctx, at, c.Reader(), &in, checksum.Default)
 	if err != nil {
 		return nil, asAnswer(err)
 	}
-	o := &object{File: r.file(), Size: r.size, Modified: c.Now.UnixMilli(), ETag: hex.EncodeToString(r.md5), properties: in.properties, Tags: tags, Sum: &r.sum}
+	o := &object{File: r.file(), Sealed: r.key, Size: r.size, Modified: c.Now.UnixMilli(), ETag: hex.EncodeToString(r.md5), properties: in.properties, Tags: tags, Sum: &r.sum}
 	return s.commit(ctx, c, in.Bucket, r.w, func(c *service.Context, b *box) (any, error) {
 		if err := b.permit(&in); err != nil {
 			return nil, err
 		}
-		if err := errors.Join(b.encryptByDefault(&o.properties), b.put(in.Key, o, nil)); err != nil {
+		if err := b.put(in.Key, o, nil); err != nil {
 			return nil, err
 		}
 		out := map[string]any{"ETag": quoted(o.ETag)}

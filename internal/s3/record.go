@@ -14,8 +14,9 @@ type object struct {
 	Version  int    `json:"v"`
 	File     string `json:"f,omitempty"` // that holds its bytes; "" if there are none or if it was uploaded in parts
 	Size     int64  `json:"s"`
-	Modified int64  `json:"m"` // ms
-	ETag     string `json:"e"` // without quotes
+	Modified int64  `json:"m"`           // ms
+	ETag     string `json:"e"`           // without quotes
+	Sealed   []byte `json:"k,omitempty"` // the file's key (protect.go)
 	Parts    int    `json:"n,omitempty"`
 	properties
 	Tags map[string]string `json:"t,omitempty"`
@@ -45,6 +46,9 @@ type piece struct {
 	File   string `json:"f"`
 	Size   int64  `json:"s"`
 	Sum    string `json:"c,omitempty"`
+	Sealed []byte `json:"k,omitempty"` // the file's key
+
+	key []byte // the same, if it was opened
 }
 
 var storageClasses = map[string]bool{"": true, "STANDARD": true, "REDUCED_REDUNDANCY": true, "STANDARD_IA": true, "ONEZONE_IA": true,
@@ -85,9 +89,6 @@ func aclNotSupported() error {
 func (p *properties) normalise() {
 	if p.StorageClass == "STANDARD" {
 		p.StorageClass = ""
-	}
-	if p.ServerSideEncryption == "AES256" {
-		p.ServerSideEncryption = ""
 	}
 	if len(p.Metadata) == 0 {
 		p.Metadata = nil
@@ -167,7 +168,7 @@ func (b *box) pieces(key string, o *object) ([]piece, error) { return pieces(b.r
 
 func pieces(rd store.Reader, bucket, key string, o *object) ([]piece, error) {
 	if o.Parts == 0 {
-		return []piece{{1, o.File, o.Size, ""}}, nil
+		return []piece{{Number: 1, File: o.File, Size: o.Size, Sealed: o.Sealed}}, nil
 	}
 	var all []piece
 	_, err := get(rd, row(rowLayout, bucket, key), &all)

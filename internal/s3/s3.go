@@ -52,6 +52,7 @@ func New(env *service.Env, cfg Config) *Service {
 	rows = append(rows, s.uploadOperations()...)
 	rows = append(rows, s.configOperations()...)
 	s.Service = service.New("s3", env, rows)
+	s.KeyFault = keyFault
 	s.Place = func(_, _, bucket string) store.Partition { return s.place(bucket) }
 	return s
 }

@@ -46,6 +46,7 @@ type part struct {
 	Modified int64 // ms
 	MD5      string
 	Sum      sum
+	Sealed   []byte `json:",omitempty"` // the file's key
 }
 
 func (b *box) uploadKey(key, id string) []byte { return row(rowUpload, b.name, key, id) }
@@ -100,6 +101,9 @@ func (s *Service) createUpload(c *service.Context, b *box) (any, error) {
 		return nil, err
 	}
 	if err := b.encryptByDefault(&u.properties); err != nil {
+		return nil, err
+	}
+	if _, err := c.Env.Seal(u.protection(&b.bucket, b.name, in.Key), nil); err != nil {
 		return nil, err
 	}
 	var random [48]byte
@@ -202,7 +206,7 @@ func (in *completeInput) assemble(u *upload, there map[int]*part) (*object, []pi
 		}
 		digest.Write(raw) //nolint:errcheck // a hash never fails
 		o.Size += p.Size
-		layout = append(layout, piece{want.PartNumber, p.File, p.Size, p.Sum.Value})
+		layout = append(layout, piece{Number: want.PartNumber, File: p.File, Size: p.Size, Sum: p.Sum.Value, Sealed: p.Sealed})
 		sumsOf = append(sumsOf, checksum.Part{Value: p.Sum.Value, Size: p.Size})
 	}
 	o.ETag = fmt.Sprintf("%x-%d", digest.Sum(nil), len(list))
