@@ -44,7 +44,7 @@ func BenchmarkStep(b *testing.B) {
 			b.Fatal(err)
 		}
 		out, _ := prepare.Output(env, raw, result)
-		if next, err := route.Choose(&asl.Env{Input: out}); err != nil || next.Name != "Large" {
+		if next, err := route.Choose(&asl.Env{Input: out}); err != nil || next.Next.Name != "Large" {
 			b.Fatal(next, err)
 		}
 		if len(out.Bytes()) == 0 {

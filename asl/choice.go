@@ -9,14 +9,11 @@ import (
 )
 
 // choiceFields are the rules of a Choice state in order.
-type choiceFields struct {
-	rules     []choiceRule
-	otherwise *State // Default
-}
+type choiceFields struct{ rules []choiceRule }
 
 type choiceRule struct {
 	condition condition
-	next      *State
+	exit      Exit
 	text      string // for people
 }
 
@@ -40,10 +37,13 @@ type (
 		variable *jsonpath.Path
 		want     bool
 	}
+	// fixedCondition is a JSONata rule whose Condition is true or false.
+	fixedCondition bool
+	queryCondition struct{ query *query }
 )
 
-// Choose is the state to go to for the effective input (env.Input).
-func (s *State) Choose(env *Env) (*State, error) {
+// Choose is the way out for the effective input (env.Input): that of a rule, or the state's own, which leads to Default.
+func (s *State) Choose(env *Env) (*Exit, error) {
 	for i := range s.choice.rules {
 		rule := &s.choice.rules[i]
 		holds, err := rule.condition.holds(env)
@@ -51,13 +51,13 @@ func (s *State) Choose(env *Env) (*State, error) {
 			return nil, err
 		}
 		if holds {
-			return rule.next, nil
+			return &rule.exit, nil
 		}
 	}
-	if s.choice.otherwise == nil {
+	if s.Next == nil {
 		return nil, runtimeError("Failed to transition out of the state. The state does not point to a next state.")
 	}
-	return s.choice.otherwise, nil
+	return &s.Exit, nil
 }
 
 func (c andCondition) holds(env *Env) (bool, error) {
@@ -82,6 +82,10 @@ func (c notCondition) holds(env *Env) (bool, error) {
 	holds, err := c.c.holds(env)
 	return !holds && err == nil, err
 }
+
+func (c fixedCondition) holds(*Env) (bool, error) { return bool(c), nil }
+
+func (c queryCondition) holds(env *Env) (bool, error) { return typed[bool](c.query, env, "boolean") }
 
 func (c *presentCondition) holds(env *Env) (bool, error) {
 	_, err := env.find(c.variable)
@@ -219,7 +223,7 @@ func globMatches(pattern, s string) bool {
 func (c *compiler) choice(p place, s *State) {
 	s.choice = &choiceFields{}
 	if f, ok := p.field("Default"); ok {
-		c.next(f, s, func(t *State) { s.choice.otherwise = t })
+		c.next(f, s, func(t *State) { s.Next = t })
 	}
 	if !p.required("Choices") {
 		return
@@ -233,20 +237,36 @@ func (c *compiler) choice(p place, s *State) {
 	for i, rule := range list {
 		if rule.required("Next") {
 			f, _ := rule.field("Next")
-			c.next(f, s, func(t *State) { s.choice.rules[i].next = t })
+			c.next(f, s, func(t *State) { s.choice.rules[i].exit.Next = t })
 		}
-		if f, ok := rule.field("Assign"); ok {
-			f.later("Field 'Assign'")
-		}
+		r := &s.choice.rules[i]
+		flow, _ := s.flow.(exitFlow)
+		r.exit = c.exit(rule, s, onInput, flow)
 		rule.comment()
-		s.choice.rules[i].text = ruleText(rule.node)
+		r.text = ruleText(rule.node)
 		if s.Language == JSONPath {
-			s.choice.rules[i].condition = rule.condition("Next", "Comment", "Assign")
+			r.condition = rule.condition("Next", "Comment", "Assign")
 		} else {
 			rule.only("Condition", "Next", "Comment", "Assign", "Output")
-			rule.required("Condition")
+			r.condition = rule.queryCondition()
 		}
 	}
+}
+
+// queryCondition reads the Condition of a JSONata rule.
+func (p place) queryCondition() condition {
+	if !p.required("Condition") {
+		return nil
+	}
+	f, _ := p.field("Condition")
+	switch f.kind {
+	case 't':
+		return fixedCondition(f.scalar.(bool))
+	case '"':
+		return queryCondition{f.onlyQuery(onInput, "Boolean")}
+	}
+	f.fail("Expected value of type Boolean or JSONata expression")
+	return nil
 }
 
 // maxConditionDepth bounds And, Or and Not within each other.

@@ -20,13 +20,14 @@ func Compile(text []byte, o Options) (*Definition, []Diagnostic) {
 		return nil, []Diagnostic{*bad}
 	}
 	def := &Definition{Source: string(text), QueryLanguage: JSONPath, byName: map[string]*State{}}
-	c := &compiler{o: o, def: def, labels: map[string]bool{}, places: map[*State]place{}}
+	c := &compiler{o: o, def: def, labels: map[string]bool{}, places: map[*State]place{}, references: map[string]map[string]bool{}}
 	c.machine(place{c, root, "/", "", root.pos})
 	slices.SortStableFunc(c.errors, func(a, b Diagnostic) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	if len(c.errors) == 0 {
 		c.checkTransitions()
+		c.checkScopes()
 	}
 	if len(c.errors) == 0 {
 		c.errors = c.unsupported
@@ -34,6 +35,7 @@ func Compile(text []byte, o Options) (*Definition, []Diagnostic) {
 	if len(c.errors) > 0 {
 		return nil, c.errors
 	}
+	c.def.VariableReferences = c.variableReferences()
 	return c.def, nil
 }
 
@@ -75,6 +77,12 @@ type compiler struct {
 	labels              map[string]bool
 	transitions         []transition
 	places              map[*State]place
+	current             struct { // the state under compilation, the innermost
+		*State
+		path string
+	}
+	assigned   []assigned
+	references map[string]map[string]bool // by state, the variables that it reads
 }
 
 // transition is a name of a state to go to, which is looked up when its scope is complete.
@@ -100,9 +108,6 @@ func (c *compiler) machine(p place) {
 	if f, ok := p.field("QueryLanguage"); ok {
 		if language, ok := f.oneOf(string(JSONPath), string(JSONata)); ok {
 			c.def.QueryLanguage = QueryLanguage(language)
-		}
-		if c.def.QueryLanguage == JSONata {
-			f.later("QueryLanguage 'JSONata'")
 		}
 	}
 	c.def.Root = c.scope(p, nil)
@@ -148,6 +153,9 @@ func (c *compiler) state(p place, scope *Scope) {
 	c.def.byName[s.Name] = s
 	scope.States = append(scope.States, s)
 	c.places[s] = p
+	outer := c.current
+	c.current.State, c.current.path = s, p.path
+	defer func() { c.current = outer }()
 	s.Language = c.language(p)
 	if !c.typeOf(p, s) {
 		return
@@ -165,9 +173,6 @@ func (c *compiler) state(p place, scope *Scope) {
 	if f, ok := p.field("Comment"); ok {
 		s.Comment, _ = f.text()
 	}
-	if f, ok := p.field("Assign"); ok {
-		f.later("Field 'Assign'")
-	}
 	c.fieldsOf(p, s)
 }
 
@@ -181,8 +186,7 @@ func (c *compiler) language(p place) QueryLanguage {
 	if ok && text == string(JSONPath) && c.def.QueryLanguage == JSONata {
 		p.fail("'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine")
 	}
-	if text != string(JSONPath) {
-		f.later("QueryLanguage 'JSONata'")
+	if text == string(JSONata) {
 		return JSONata
 	}
 	return JSONPath
@@ -209,6 +213,9 @@ func (c *compiler) typeOf(p place, s *State) bool {
 
 // fieldsOf compiles what a state of its type has. The types are a closed set.
 func (c *compiler) fieldsOf(p place, s *State) {
+	if s.Type != Fail {
+		c.flow(p, s)
+	}
 	switch s.Type {
 	case Pass, Succeed:
 	case Task:
@@ -225,9 +232,6 @@ func (c *compiler) fieldsOf(p place, s *State) {
 		c.mapState(p, s)
 	default:
 		panic("asl: unknown state type")
-	}
-	if s.Type != Fail {
-		s.flow = c.flow(p, s)
 	}
 	switch s.Type {
 	case Pass, Task, Wait, Parallel, Map:

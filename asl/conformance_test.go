@@ -46,20 +46,22 @@ type recordedCase struct {
 func run(d *asl.Definition, input *value.Doc) (output *value.Doc, err error, ok bool) {
 	context := value.TextString(`{"Execution":{"Id":"EXECUTION","Input":` + input.String() + `,"Name":"NAME","RoleArn":"R","StartTime":"T"},"State":{"Name":"S","EnteredTime":"T"},"StateMachine":{"Id":"MACHINE","Name":"NAME"}}`)
 	state := d.Root.Start
+	variables := map[string]*value.Doc{}
+	lookup := func(name string) (*value.Doc, bool) { doc, ok := variables[name]; return doc, ok }
 	for range 1000 {
 		env := func(in *value.Doc) *asl.Env {
-			return &asl.Env{Input: in, Context: func() *value.Doc { return context }, Now: time.Now(), Random: func() uint64 { return 7 }}
+			return &asl.Env{Input: in, Context: func() *value.Doc { return context }, Variables: lookup, Now: time.Now(), Random: func() uint64 { return 7 }}
 		}
 		effective, err := state.Effective(env(input))
 		if err != nil {
 			return nil, err, true
 		}
-		next, result := state.Next, effective
+		exit, result := &state.Exit, effective
 		switch state.Type {
 		case asl.Pass:
 			result, err = state.Arguments(env(effective))
 		case asl.Choice:
-			next, err = state.Choose(env(effective))
+			exit, err = state.Choose(env(effective))
 		case asl.Wait:
 			_, err = state.WaitUntil(env(effective))
 		case asl.Succeed:
@@ -79,8 +81,12 @@ func run(d *asl.Definition, input *value.Doc) (output *value.Doc, err error, ok 
 		default:
 			return nil, nil, false
 		}
+		var set []asl.Variable
 		if err == nil {
-			output, err = state.Output(env(effective), input, result)
+			output, err = exit.Output(env(effective), input, result)
+		}
+		if err == nil {
+			set, err = exit.Assign(env(effective), input, result)
 		}
 		if err != nil {
 			return nil, err, true
@@ -88,7 +94,10 @@ func run(d *asl.Definition, input *value.Doc) (output *value.Doc, err error, ok 
 		if state.End || state.Type == asl.Succeed {
 			return output, nil, true
 		}
-		state, input = next, output
+		for _, v := range set {
+			variables[v.Name] = v.Value
+		}
+		state, input = exit.Next, output
 	}
 	return nil, nil, false
 }

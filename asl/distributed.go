@@ -24,14 +24,15 @@ type distributedFields struct {
 	destination *template // Parameters of the writer; nil: the results go into the state's output
 }
 
-// countField is a number of the definition, or a path to a number or to a text that is one.
+// countField is a number of the definition, or a path to a number or to a text that is one, or a JSONata expression.
 type countField struct {
 	number value.Number // "" if there is none
-	name   string       // of the Path field
+	name   string       // of the Path field or the expression's
 	path   *jsonpath.Path
+	query  *query
 }
 
-func (f *countField) given() bool { return f.number != "" || f.path != nil }
+func (f *countField) given() bool { return f.number != "" || f.path != nil || f.query != nil }
 
 // AWS's bounds.
 const (
@@ -50,15 +51,20 @@ func (c *compiler) distributedFields(p place, s *State) {
 		p.fail("The ItemReader, ItemBatcher and ResultWriter fields are not supported for INLINE maps")
 	}
 	d := &distributedFields{}
-	if f, ok := p.field("ToleratedFailurePercentage"); ok && s.Language == JSONPath && f.is('0', "Number") {
+	if f, ok := p.field("ToleratedFailurePercentage"); ok && !(s.Language == JSONata && f.kind == '"') && f.is('0', "Number") {
 		if n := f.scalar.(value.Number).Float64(); n < 0 || n > 100 {
 			f.fail("ToleratedFailurePercentage must be between 0 and 100.")
 		}
 	}
 	d.toleratedCount = p.countField(s.Language, "ToleratedFailureCount", 0, maxAttempts)
 	d.toleratedPercentage = p.countPath("ToleratedFailurePercentage")
-	if f, ok := p.field("ToleratedFailurePercentage"); ok && f.kind == '0' {
-		d.toleratedPercentage.number = f.scalar.(value.Number)
+	if f, ok := p.field("ToleratedFailurePercentage"); ok {
+		switch {
+		case f.kind == '0':
+			d.toleratedPercentage.number = f.scalar.(value.Number)
+		case s.Language == JSONata && f.kind == '"':
+			d.toleratedPercentage.name, d.toleratedPercentage.query = f.name, f.onlyQuery(onInput, "Number")
+		}
 	}
 	c.label(p, s)
 	if !s.Map.Distributed {
@@ -102,10 +108,15 @@ func (c *compiler) label(p place, s *State) {
 
 func notInLabel(r rune) bool { return r <= ' ' || r >= 0x7f && r <= 0x9f }
 
-// countField reads a whole number or its Path twin.
+// countField reads a whole number, an expression for it in JSONata, or its Path twin.
 func (p place) countField(language QueryLanguage, name string, least, most int64) countField {
 	field := p.countPath(name)
-	if f, ok := p.field(name); ok && (language == JSONPath || f.kind == '0') {
+	f, ok := p.field(name)
+	switch {
+	case !ok:
+	case language == JSONata && f.kind == '"':
+		field.name, field.query = name, f.onlyQuery(onInput, "Integer")
+	default:
 		if _, ok := f.integer(least, most); ok {
 			field.number = f.scalar.(value.Number)
 		}
@@ -127,6 +138,14 @@ func (p place) arguments(language QueryLanguage) (place, bool) {
 		return p.field("Arguments")
 	}
 	return p.field("Parameters")
+}
+
+// argumentsTemplate reads an object with holes; in JSONata an expression may stand for all of it.
+func (p place) argumentsTemplate(language QueryLanguage) *template {
+	if language == JSONata && p.kind == '"' || p.is('{', "Object") {
+		return p.template(language, onInput)
+	}
+	return nil
 }
 
 func argumentsName(language QueryLanguage) string {
@@ -159,9 +178,7 @@ func (p place) itemReader(language QueryLanguage, d *distributedFields) {
 	d.reader = &ItemReader{Action: p.s3Action("getObject", "listObjectsV2")}
 	if p.required(argumentsName(language)) {
 		f, _ := p.arguments(language)
-		if f.is('{', "Object") && language == JSONPath {
-			d.parameters = f.template()
-		}
+		d.parameters = f.argumentsTemplate(language)
 	}
 	if f, ok := p.field("ReaderConfig"); ok && f.is('{', "Object") {
 		f.readerConfig(language, d)
@@ -246,8 +263,8 @@ func (p place) itemBatcher(language QueryLanguage, d *distributedFields) {
 	d.batch = true
 	d.batchItems = p.countField(language, "MaxItemsPerBatch", 1, maxItems)
 	d.batchBytes = p.countField(language, "MaxInputBytesPerBatch", 1, maxBatchBytes)
-	if f, ok := p.field("BatchInput"); ok && f.is('{', "Object") && language == JSONPath {
-		d.batchInput = f.template()
+	if f, ok := p.field("BatchInput"); ok {
+		d.batchInput = f.argumentsTemplate(language)
 	}
 }
 
@@ -263,9 +280,7 @@ func (p place) resultWriter(language QueryLanguage, d *distributedFields) {
 		d.writer.Transformation = "NONE"
 		if p.required(argumentsName(language)) {
 			f, _ := p.arguments(language)
-			if f.is('{', "Object") && language == JSONPath {
-				d.destination = f.template()
-			}
+			d.destination = f.argumentsTemplate(language)
 		}
 	} else {
 		if _, ok := p.arguments(language); ok {

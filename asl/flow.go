@@ -7,34 +7,27 @@ import (
 	"github.com/newel-run/newel/asl/value"
 )
 
-// flow is the data flow of a state in one query language: what JSONPath does with its five path fields, and JSONata will
-// do with Arguments and Output. A compiled flow is immutable.
+// flow is the data flow of a state up to its work in one query language: JSONPath's path fields, JSONata's Arguments. What
+// comes after the work is the Exit's. A compiled flow is immutable.
 type flow interface {
 	effective(env *Env) (*value.Doc, error)
 	arguments(env *Env) (*value.Doc, error)
-	output(env *Env, raw, result *value.Doc) (*value.Doc, error)
 }
 
-// catchFlow makes the output of a state whose error a catcher took.
-type catchFlow interface {
-	output(env *Env, raw, errorOutput *value.Doc) (*value.Doc, error)
-}
-
-func (c *compiler) flow(p place, s *State) flow {
-	if s.Language != JSONPath {
-		return nil // reported by language
+// flow compiles a state's data flow and its own exit.
+func (c *compiler) flow(p place, s *State) {
+	at := onInput
+	if s.Type == Task || s.Type == Parallel || s.Type == Map {
+		at = onResult
 	}
-	return c.pathFlow(p, s)
-}
-
-func (c *compiler) catchFlow(p place, s *State) catchFlow {
-	if s.Language != JSONPath {
-		p.only("ErrorEquals", "Next", "Comment", "Assign", "Output")
-		return nil
+	if s.Language == JSONata {
+		s.flow = c.queryFlow(p)
+		s.Exit = c.exit(p, s, at, nil)
+		return
 	}
-	p.only("ErrorEquals", "Next", "Comment", "Assign", "ResultPath")
-	f, _ := p.resultPath()
-	return f
+	f := c.pathFlow(p, s)
+	s.flow = f
+	s.Exit = c.exit(p, s, at, f)
 }
 
 // Effective is what the state works on, made of its raw input (env.Input).
@@ -48,18 +41,6 @@ func (s *State) Effective(env *Env) (*value.Doc, error) {
 // Arguments is what the state hands to its task or branches, made of its effective input (env.Input). A Pass' result is
 // its arguments.
 func (s *State) Arguments(env *Env) (*value.Doc, error) { return s.flow.arguments(env) }
-
-// Output is what the state hands to the next one: result is what its work gave (for Choice, Wait and Succeed the
-// effective input).
-func (s *State) Output(env *Env, raw, result *value.Doc) (*value.Doc, error) {
-	return s.flow.output(env, raw, result)
-}
-
-// CatchOutput is what the state hands on when its i-th catcher took an error: ResultPath of the catcher puts errorOutput
-// into the raw input. The state's own OutputPath has no part in it (AWS does not evaluate it on that way).
-func (s *State) CatchOutput(env *Env, i int, raw, errorOutput *value.Doc) (*value.Doc, error) {
-	return s.Catch[i].flow.output(env, raw, errorOutput)
-}
 
 // TimeoutSeconds is the time that a task may take, 0 for no limit.
 func (s *State) TimeoutSeconds(env *Env) (int64, error) { return s.Task.timeout.get(env, 1) }
@@ -89,6 +70,9 @@ func (s *State) MaxConcurrency(env *Env) (int64, error) { return s.Map.maxConcur
 
 // Items are the items of a Map's effective input.
 func (s *State) Items(env *Env) ([]*value.Doc, error) {
+	if s.Language == JSONata {
+		return s.Map.queryItems(env)
+	}
 	doc, text := env.Input, "$"
 	if p := s.Map.items; p != nil {
 		var err error
@@ -121,6 +105,7 @@ type waitFields struct {
 	seconds   secondsField
 	until     time.Time
 	timestamp *jsonpath.Path
+	query     *query // of Timestamp
 }
 
 // failFields are the fields of a Fail state; nil where one is not there.
@@ -136,6 +121,12 @@ func (s *State) WaitUntil(env *Env) (time.Time, error) {
 	w := s.wait
 	until := w.until
 	switch {
+	case w.query != nil:
+		t, err := w.query.timestamp(env)
+		if err != nil {
+			return until, err
+		}
+		until = t
 	case w.timestamp != nil:
 		doc, err := env.find(w.timestamp)
 		if err != nil {

@@ -26,13 +26,13 @@ type resultPath struct {
 	path *jsonpath.Path
 }
 
-func (c *compiler) pathFlow(p place, s *State) flow {
+func (c *compiler) pathFlow(p place, s *State) *pathFlow {
 	f := &pathFlow{inputPath: p.pathField("InputPath"), outputPath: p.pathField("OutputPath")}
 	if t, ok := p.field("Parameters"); ok && s.Type != Map {
-		f.parameters = t.template()
+		f.parameters = t.template(JSONPath, onInput)
 	}
 	if t, ok := p.field("ResultSelector"); ok && t.is('{', "Object") {
-		f.resultSelector = t.template()
+		f.resultSelector = t.template(JSONPath, onResult)
 	}
 	if r, ok := p.field("Result"); ok {
 		f.result = value.Of(r.node.value())
@@ -167,6 +167,10 @@ func (r resultPath) put(raw, result *value.Doc) (*value.Doc, error) {
 	}
 	return value.Of(v), nil
 }
+
+func (f *pathFlow) scope(env *Env, _, result *value.Doc) *Env { return env.with(result) }
+
+func (r resultPath) scope(env *Env, _, errorOutput *value.Doc) *Env { return env.with(errorOutput) }
 
 func (r resultPath) output(_ *Env, raw, errorOutput *value.Doc) (*value.Doc, error) {
 	return r.put(raw, errorOutput)

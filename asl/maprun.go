@@ -49,6 +49,11 @@ type ResultWriter struct {
 // HasItemReader reports whether a distributed Map's items come from S3.
 func (s *State) HasItemReader() bool { return s.Map.distributed.reader != nil }
 
+// ItemsInInput reports whether a path leads to a Map's items in its effective input.
+func (s *State) ItemsInInput() bool {
+	return s.Language == JSONPath && (s.Map.items == nil || s.Map.items.Root == jsonpath.Input)
+}
+
 // HasItemSelector reports whether a Map makes its items' inputs with ItemSelector.
 func (s *State) HasItemSelector() bool { return s.Map.selector != nil }
 
@@ -186,8 +191,12 @@ func textParameter(o *value.Object, name, of string) (string, error) {
 	return text, nil
 }
 
-// lookup is the number, as text, and where it came from; ok is false if there is none.
+// lookup is the number, as text, and the path that it came from; the text is "" if there is no such field.
 func (f *countField) lookup(env *Env) (text string, path *jsonpath.Path, err error) {
+	if f.query != nil {
+		number, err := typed[value.Number](f.query, env, "number")
+		return string(number), nil, err
+	}
 	if f.path == nil {
 		return string(f.number), nil, nil
 	}
@@ -204,6 +213,9 @@ func (f *countField) whole(env *Env) (int64, error) {
 		return 0, err
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil && f.query != nil {
+		return 0, queryError(f.query.field, "The %s field cannot be parsed as a long value: %s", f.name, text)
+	}
 	if err != nil {
 		return 0, runtimeError(`The %s field refers to value "%s" which is not a valid integer: %s`, f.name, text, path)
 	}

@@ -28,16 +28,17 @@ type Transition struct {
 // Transitions are the ways out of a state: its next state or a Choice's rules and default, in order, then its catchers.
 func (s *State) Transitions() []Transition {
 	var all []Transition
-	if s.Next != nil {
-		all = append(all, Transition{ByNext, s.Next, ""})
-	}
 	if s.choice != nil {
 		for _, r := range s.choice.rules {
-			all = append(all, Transition{ByRule, r.next, r.text})
+			all = append(all, Transition{ByRule, r.exit.Next, r.text})
 		}
-		if s.choice.otherwise != nil {
-			all = append(all, Transition{ByDefault, s.choice.otherwise, "otherwise"})
-		}
+	}
+	switch {
+	case s.Next == nil:
+	case s.Type == Choice:
+		all = append(all, Transition{ByDefault, s.Next, "otherwise"})
+	default:
+		all = append(all, Transition{ByNext, s.Next, ""})
 	}
 	for _, c := range s.Catch {
 		all = append(all, Transition{ByCatch, c.Next, strings.Join(c.ErrorEquals, ", ")})

@@ -14,6 +14,7 @@ const (
 	ErrorHeartbeatTimeout = "States.HeartbeatTimeout"
 	ErrorRuntime          = "States.Runtime"
 	ErrorReferencePath    = "States.ReferencePathConflict"
+	ErrorQuery            = "States.QueryEvaluationError"
 )
 
 // Matches says whether the retrier is for an error. States.Runtime is never retried nor caught. A missed heartbeat is
@@ -101,16 +102,25 @@ func (c *compiler) catchers(p place, s *State) {
 	for i, e := range list {
 		catcher := &s.Catch[i]
 		catcher.ErrorEquals = e.errorEquals(i == len(list)-1)
-		catcher.flow = c.catchFlow(e, s)
+		catcher.Exit = c.catchExit(e, s)
 		if e.required("Next") {
 			f, _ := e.field("Next")
 			c.next(f, s, func(t *State) { catcher.Next = t })
 		}
-		if f, ok := e.field("Assign"); ok {
-			f.later("Field 'Assign'")
-		}
 		e.comment()
 	}
+}
+
+// catchExit compiles what a catcher hands on: JSONPath puts the error output into the raw input by ResultPath. The state's
+// own OutputPath has no part in it (AWS does not evaluate it on that way).
+func (c *compiler) catchExit(p place, s *State) Exit {
+	if s.Language == JSONata {
+		p.only("ErrorEquals", "Next", "Comment", "Assign", "Output")
+		return c.exit(p, s, onError, nil)
+	}
+	p.only("ErrorEquals", "Next", "Comment", "Assign", "ResultPath")
+	into, _ := p.resultPath()
+	return c.exit(p, s, onError, into)
 }
 
 func (p place) comment() {

@@ -83,7 +83,7 @@ func runState(s *asl.State, input, result string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return to.Name, nil
+		return to.Next.Name, nil
 	case asl.Wait:
 		until, err := s.WaitUntil(env(in))
 		return fmt.Sprint(until.Sub(now).Seconds()), err
@@ -233,7 +233,7 @@ func TestCompiled(t *testing.T) {
 	}
 	raw, e := value.TextString(`{"a":1}`), value.TextString(`{"Error":"A"}`)
 	for i, want := range []string{`{"a":1,"e":{"Error":"A"}}`, `{"Error":"A"}`} {
-		if out, err := task.CatchOutput(env, i, raw, e); err != nil || out.String() != want {
+		if out, err := task.Catch[i].Output(env, raw, e); err != nil || out.String() != want {
 			t.Error(i, out, err)
 		}
 	}

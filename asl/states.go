@@ -41,17 +41,31 @@ func (c *compiler) credentials(p place, s *State) {
 		p.fail("The field 'RoleArn' is required but was missing")
 	default:
 		f, _ = p.field("RoleArn")
-		if text, ok := f.text(); ok {
-			s.Task.role = &expression{literal: text}
-		}
+		s.Task.role = f.textOf(s.Language)
 	}
 }
 
-// seconds reads a field of seconds or its Path twin.
+// textOf reads a text, which in JSONata may be an expression.
+func (p place) textOf(language QueryLanguage) *expression {
+	text, ok := p.text()
+	if !ok {
+		return nil
+	}
+	if language == JSONata {
+		if q, ok := p.query(onInput); ok {
+			return &expression{name: p.name, query: q}
+		}
+	}
+	return &expression{name: p.name, literal: text}
+}
+
+// seconds reads a field of seconds or its Path twin; in JSONata the field may be an expression.
 func (p place) seconds(language QueryLanguage, name string, least int64) (there bool, field secondsField) {
 	if f, ok := p.field(name); ok {
 		there = true
-		if language == JSONPath || f.kind == '0' {
+		if language == JSONata && f.kind == '"' {
+			field.name, field.query = name, f.onlyQuery(onInput, "Integer")
+		} else {
 			field.number, _ = f.integer(least, maxSeconds)
 		}
 	}
@@ -69,7 +83,11 @@ func (c *compiler) wait(p place, s *State) {
 	}
 	_, s.wait.seconds = p.seconds(s.Language, "Seconds", 0)
 	if f, ok := p.field("Timestamp"); ok {
-		if text, ok := f.text(); ok && s.Language == JSONPath {
+		text, ok := f.text()
+		switch {
+		case ok && s.Language == JSONata && isQuery(text):
+			s.wait.query, _ = f.query(onInput)
+		case ok:
 			if s.wait.until, ok = parseTimestamp(text); !ok {
 				f.fail("String does not match RFC3339 timestamp")
 			}
@@ -84,15 +102,13 @@ func (c *compiler) fail(p place, s *State) {
 	s.fail = &failFields{}
 	p.atMostOne("Error", "ErrorPath")
 	p.atMostOne("Cause", "CausePath")
-	s.fail.errorName = p.failText("Error")
-	s.fail.cause = p.failText("Cause")
+	s.fail.errorName = p.failText(s.Language, "Error")
+	s.fail.cause = p.failText(s.Language, "Cause")
 }
 
-func (p place) failText(name string) *expression {
+func (p place) failText(language QueryLanguage, name string) *expression {
 	if f, ok := p.field(name); ok {
-		if text, ok := f.text(); ok {
-			return &expression{name: name, literal: text}
-		}
+		return f.textOf(language)
 	}
 	if f, ok := p.field(name + "Path"); ok {
 		if text, ok := f.text(); ok {
@@ -136,22 +152,29 @@ func (c *compiler) mapState(p place, s *State) {
 		}
 	}
 	c.distributedFields(p, s)
-	if s.Language != JSONPath {
-		return
-	}
 	if f, ok := p.field("ItemsPath"); ok {
 		s.Map.items = f.referencePath()
 	}
+	if f, ok := p.field("Items"); ok {
+		f.queryItems(s.Map)
+	}
 	for _, name := range []string{"ItemSelector", "Parameters"} {
-		if f, ok := p.field(name); ok && f.is('{', "Object") {
-			s.Map.selector = f.template()
+		if f, ok := p.field(name); ok && (s.Language == JSONata && f.kind == '"' || f.is('{', "Object")) {
+			s.Map.selector = f.template(s.Language, onInput)
 		}
 	}
-	if f, ok := p.field("MaxConcurrency"); ok {
-		s.Map.maxConcurrency.number, _ = f.integer(0, maxSeconds)
-	}
-	if f, ok := p.field("MaxConcurrencyPath"); ok {
-		s.Map.maxConcurrency = secondsField{name: f.name, path: f.referencePath()}
+	_, s.Map.maxConcurrency = p.seconds(s.Language, "MaxConcurrency", 0)
+}
+
+// queryItems reads Items: an expression, or an array that may hold some.
+func (p place) queryItems(m *MapFields) {
+	switch p.kind {
+	case '"':
+		m.itemsQuery = p.onlyQuery(onInput, "Array")
+	case '[':
+		m.itemsFixed = p.template(JSONata, onInput)
+	default:
+		p.fail("Expected value of type Array or JSONata expression")
 	}
 }
 
@@ -203,7 +226,7 @@ func (p place) anyPath() *jsonpath.Path {
 		p.fail("Value must be a valid JSONPath.")
 		return nil
 	}
-	p.variable(path)
+	p.refersTo(path)
 	return path
 }
 
@@ -217,9 +240,10 @@ func (p place) referencePath() *jsonpath.Path {
 	return path
 }
 
-func (p place) variable(path *jsonpath.Path) {
+// refersTo notes the variable that a path starts at.
+func (p place) refersTo(path *jsonpath.Path) {
 	if path.Root == jsonpath.Variable {
-		p.later("Variable '$" + path.Name + "'")
+		p.refer(path.Name)
 	}
 }
 

@@ -8,13 +8,14 @@ import (
 	"github.com/newel-run/newel/asl/value"
 )
 
-// expression is the value of a field in JSONPath mode that is worked out when the state runs: a path, an intrinsic
-// function, or a text that stands for itself.
+// expression is the value of a field that is worked out when the state runs: a path or an intrinsic function, a JSONata
+// expression, or a text that stands for itself.
 type expression struct {
 	name    string // of the field, as AWS's messages name it ("total.$")
 	literal string
 	path    *jsonpath.Path
 	call    *intrinsic.Call
+	query   *query
 }
 
 // expression compiles the text of the field name, which is p itself or a member of p.
@@ -23,11 +24,11 @@ func (p place) expression(name, text string) *expression {
 	var err error
 	if strings.HasPrefix(text, "$") {
 		if e.path, err = jsonpath.Parse(text); err == nil {
-			p.variable(e.path)
+			p.refersTo(e.path)
 		}
 	} else if e.call, err = intrinsic.Parse(text, parsePath); err == nil {
 		for path := range e.call.Paths() {
-			p.variable(path.(*jsonpath.Path))
+			p.refersTo(path.(*jsonpath.Path))
 		}
 	}
 	if err != nil {
@@ -41,6 +42,13 @@ func parsePath(text string) (intrinsic.Path, error) { return jsonpath.Parse(text
 
 // evaluate gives the expression's value; its error is an *Error.
 func (e *expression) evaluate(env *Env) (*value.Doc, error) {
+	if e.query != nil {
+		v, err := e.query.value(env)
+		if err != nil {
+			return nil, err
+		}
+		return value.Of(v), nil
+	}
 	if e.call != nil {
 		v, err := e.call.Eval(intrinsic.Env{Find: func(p intrinsic.Path) (value.Value, error) { return env.argument(p.(*jsonpath.Path)) }, Random: env.Random})
 		if err != nil {
@@ -87,7 +95,10 @@ func intrinsicError(err error) *Error {
 
 // text is the expression's value, which must be a string.
 func (e *expression) text(env *Env) (string, error) {
-	if e.path == nil && e.call == nil {
+	switch {
+	case e.query != nil:
+		return typed[string](e.query, env, "string")
+	case e.path == nil && e.call == nil:
 		return e.literal, nil
 	}
 	doc, err := e.evaluate(env)
@@ -126,10 +137,33 @@ type piece struct {
 	hole *expression
 }
 
-// template compiles a payload template.
-func (p place) template() *template {
-	b := templateBuilder{}
+// template compiles a payload template. In JSONPath its holes are the members whose names end in ".$", in JSONata the
+// strings that are expressions; at says what these may look at.
+func (p place) template(language QueryLanguage, at stage) *template {
+	b := templateBuilder{language: language, at: at}
 	b.add(p)
+	return b.template()
+}
+
+// memberTemplate compiles one member of a place as a template of its own. isPath says that its name ends in ".$".
+func (p place) memberTemplate(m member, isPath bool, language QueryLanguage, at stage) *template {
+	b := templateBuilder{language: language, at: at}
+	if isPath {
+		b.hole(p, m)
+	} else {
+		b.add(p.child(m))
+	}
+	return b.template()
+}
+
+type templateBuilder struct {
+	language QueryLanguage
+	at       stage
+	pieces   []piece
+	text     []byte
+}
+
+func (b *templateBuilder) template() *template {
 	t := &template{pieces: append(b.pieces, piece{string(b.text), nil})}
 	if len(t.pieces) == 1 {
 		t.fixed = value.TextString(t.pieces[0].text)
@@ -137,9 +171,10 @@ func (p place) template() *template {
 	return t
 }
 
-type templateBuilder struct {
-	pieces []piece
-	text   []byte
+// put makes a hole after the text so far.
+func (b *templateBuilder) put(e *expression) {
+	b.pieces = append(b.pieces, piece{string(b.text), e})
+	b.text = nil
 }
 
 func (b *templateBuilder) add(p place) {
@@ -155,6 +190,14 @@ func (b *templateBuilder) add(p place) {
 			b.add(p.element(i))
 		}
 		b.text = append(b.text, ']')
+	case '"':
+		if b.language == JSONata {
+			if q, ok := p.query(b.at); ok {
+				b.put(&expression{query: q})
+				return
+			}
+		}
+		b.text = value.Append(b.text, p.scalar)
 	default:
 		b.text = value.Append(b.text, p.scalar)
 	}
@@ -164,7 +207,10 @@ func (b *templateBuilder) object(p place) {
 	b.text = append(b.text, '{')
 	names := map[string]bool{}
 	for i, m := range p.members {
-		name, isHole := strings.CutSuffix(m.name, ".$")
+		name, isHole := m.name, false
+		if b.language == JSONPath {
+			name, isHole = strings.CutSuffix(m.name, ".$")
+		}
 		if names[name] {
 			p.near(i).fail("Duplicate field '%s'", name)
 		}
@@ -174,20 +220,24 @@ func (b *templateBuilder) object(p place) {
 		}
 		b.text = value.AppendString(b.text, name)
 		b.text = append(b.text, ':')
-		f := p.child(m)
-		if !isHole {
-			b.add(f)
+		if isHole {
+			b.hole(p, m)
 			continue
 		}
-		f.path = p.path // AWS's place is the object
-		if f.kind != '"' {
-			f.fail("The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call", m.name)
-			continue
-		}
-		b.pieces = append(b.pieces, piece{string(b.text), f.expression(m.name, f.scalar.(string))})
-		b.text = nil
+		b.add(p.child(m))
 	}
 	b.text = append(b.text, '}')
+}
+
+// hole compiles a member whose name ends in ".$".
+func (b *templateBuilder) hole(p place, m member) {
+	f := p.child(m)
+	f.path = p.path // AWS's place is the object
+	if f.kind != '"' {
+		f.fail("The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call", m.name)
+		return
+	}
+	b.put(f.expression(m.name, f.scalar.(string)))
 }
 
 // render fills the holes.

@@ -41,6 +41,8 @@ type Definition struct {
 	Root           *Scope
 	Scopes         []*Scope // every States block, in document order; Scope.ID is the index
 	States         []*State // every state, in document order; State.ID is the index
+	// VariableReferences are the variables that each state reads, by the state's name, sorted; nil if none does.
+	VariableReferences map[string][]string
 
 	byName map[string]*State
 }
@@ -61,7 +63,6 @@ type State struct {
 	Scope    *Scope
 	Language QueryLanguage
 	Comment  string
-	Next     *State // nil when the state ends its scope (End, Succeed, Fail) or is a Choice
 	End      bool
 	Retry    []Retrier
 	Catch    []Catcher
@@ -69,6 +70,10 @@ type State struct {
 	Task     *TaskFields
 	Branches []*Scope // Parallel
 	Map      *MapFields
+
+	// Exit is the state's own way out; its Next is nil when the state ends its scope (End, Succeed, Fail) or is a Choice
+	// without Default.
+	Exit
 
 	// Private to the language: the data flow (see flow.go) and what the methods of the types' own fields need.
 	flow   flow
@@ -129,6 +134,8 @@ type MapFields struct {
 
 	distributed    *distributedFields
 	items          *jsonpath.Path
+	itemsQuery     *query    // Items in JSONata
+	itemsFixed     *template // Items as an array of the definition
 	selector       *template
 	maxConcurrency secondsField
 }
@@ -146,8 +153,7 @@ type Retrier struct {
 // Catcher is one entry of Catch.
 type Catcher struct {
 	ErrorEquals []string
-	Next        *State
-	flow        catchFlow
+	Exit
 }
 
 // Env is what the expressions of a state may look at.
@@ -158,20 +164,23 @@ type Env struct {
 	// Context makes the context object, "$$"; it is called when an expression first looks into it, once an Env.
 	Context func() *value.Doc
 	// Variables looks a workflow variable up; nil where there are none.
-	Variables func(name string) (value.Value, bool)
+	Variables func(name string) (*value.Doc, bool)
 	// Random is the execution's own deterministic source, for States.UUID and States.MathRandom.
 	Random func() uint64
 	Now    time.Time
 	// Trace is told what the document is at each stage of a state's data flow; nil where nobody watches.
 	Trace func(s Stage, doc *value.Doc)
 
-	context *value.Doc // what Context has made
+	context             *value.Doc // what Context has made
+	result, errorOutput *value.Doc // of $states, where it has them
+	states              *value.Object
+	statesWhole         bool // states has the context object
 }
 
 // Error is an error that evaluating a state's fields ends in, with AWS's name and wording. The machine puts AWS's
 // prefix ("An error occurred while executing the state ...") before Cause.
 type Error struct {
-	Name  string // "States.Runtime" or "States.ReferencePathConflict"
+	Name  string // "States.Runtime", "States.ReferencePathConflict" or "States.QueryEvaluationError"
 	Cause string
 	Field string // where a history event names it ("Parameters", "Output/x"), "" elsewhere
 }

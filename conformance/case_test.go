@@ -118,10 +118,6 @@ var later = []struct{ reason, service, action, text string }{
 	{reason: "Secrets Manager", text: `aws-sdk:secretsmanager`},
 	{reason: "JSONata", action: "TestState", text: `\"QueryLanguage\": \"JSONata\"`},
 	{reason: "redrive", action: "RedriveExecution"},
-	{reason: "JSONata", action: "CreateStateMachine", text: `\"QueryLanguage\": \"JSONata\"`},
-	{reason: "JSONata", text: `\"Map\", \"QueryLanguage\": \"JSONata\"`},
-	{reason: "variables", text: `\"Assign\"`},
-	{reason: "JSONata", text: `variableReferences`},
 	{reason: "CloudFormation of a file that the recordings do not hold", text: `"op":"deploy_cfn"`},
 }
 

@@ -14,8 +14,10 @@ import (
 const (
 	forEffective uint32 = iota
 	forArguments
-	forOutput
-	forCatch
+	forOutput // + 1 for Assign
+	_
+	forCatch // + 1 for Assign
+	_
 	forFields
 	forDelay
 	forItems
@@ -26,7 +28,7 @@ const (
 func (w *run) env(f *Frame, purpose uint32, input *value.Doc) *asl.Env {
 	w.at.frame, w.at.purpose, w.at.item = f, purpose, nil
 	w.at.context, w.at.random = nil, nil
-	w.at.env = asl.Env{Input: input, Context: w.contextOf, Random: w.randomOf, Now: w.now, Trace: w.trace}
+	w.at.env = asl.Env{Input: input, Context: w.contextOf, Random: w.randomOf, Variables: w.variableOf, Now: w.now, Trace: w.trace}
 	return &w.at.env
 }
 

@@ -54,8 +54,12 @@ func (w *run) stateFailure(f *Frame, s *asl.State, err error) failure {
 	name, cause := e.Name, w.explain(f, s, e.Cause)
 	x := failure{name: &name, cause: &cause}
 	if name == errQuery {
-		// It follows from what came before the state was entered (spec.md D.2 rule 7).
-		h := w.event(EventEvaluationFailed, f.enteredPrev)
+		// Right after a state was entered it follows from what came before that, but for Wait (spec.md D.2 rule 7).
+		prev := f.last
+		if prev == f.enteredEvent && s.Type != asl.Wait {
+			prev = f.enteredPrev
+		}
+		h := w.event(EventEvaluationFailed, prev)
 		h.Name, h.Location, h.Error, h.Cause = s.Name, e.Field, &name, &cause
 		f.last = max(f.last, h.ID)
 		x.inside = true
@@ -116,17 +120,10 @@ func (w *run) catch(f *Frame, s *asl.State, x *failure) bool {
 		if w.inspect != nil {
 			w.inspect.Catcher = &i
 		}
-		output, err := s.CatchOutput(w.env(f, forCatch, nil), i, w.read(&f.raw), errorOutput(x))
-		if err != nil {
-			*x = w.stateFailure(f, s, err)
+		if failed := w.tryExit(f, s, &c.Exit, forCatch, errorOutput(x)); failed != nil {
+			*x = *failed
 			return false
 		}
-		if w.tooLarge(output) {
-			*x = dataLimit(s.Name)
-			return false
-		}
-		w.discard(f)
-		w.exit(f, s, c.Next, output)
 		return true
 	}
 	return false

@@ -181,7 +181,7 @@ func (w *run) collect(f *Frame, s *asl.State) {
 	} else {
 		w.event(EventParallelStateSucceeded, f.last)
 	}
-	w.leave(f, s, s.Next, value.Text(result))
+	w.leave(f, s, &s.Exit, value.Text(result))
 }
 
 // children yields the frames of a fan-out that are there, in index order.

@@ -54,6 +54,7 @@ type Frame struct {
 	beatDue  int64  // of HeartbeatTimer
 	answered *answer
 	fan      *fanout
+	vars     []variable // of the frame's scope, by name
 }
 
 // answer is the final answer to a task that has come before the word that the request was submitted.
@@ -91,6 +92,7 @@ func (f *Frame) copy() *Frame {
 		a := *f.answered
 		c.answered = &a
 	}
+	c.vars = slices.Clone(f.vars)
 	return &c
 }
 
@@ -112,6 +114,11 @@ func (f *Frame) check() {
 	must(f.answered == nil || f.phase == started && f.taskDue == 0 && f.beatDue == 0, "a held answer waits for the submission only")
 	must(!f.raw.empty(), "a frame carries a document")
 	f.raw.check()
+	for i := range f.vars {
+		must(i == 0 || f.vars[i-1].name < f.vars[i].name, "variables are in order")
+		must(!f.vars[i].value.empty(), "a variable has a value")
+		f.vars[i].value.check()
+	}
 	if a := f.answered; a != nil {
 		must(a.failed == a.output.empty(), "an answer is a result or a failure")
 		a.output.check()

@@ -152,7 +152,7 @@ func (t EventType) String() string {
 //	ExecutionFailed, ExecutionTimedOut, ExecutionAborted Error, Cause
 //	ExecutionRedriven                                    RedriveCount
 //	*StateEntered                                        Name (of the state), Input
-//	*StateExited                                         Name, Output
+//	*StateExited                                         Name, Output, Assigned
 //	LambdaFunctionScheduled                              Resource (ARN), Input, TimeoutSeconds, TaskRoleARN
 //	ActivityScheduled                                    Resource (ARN), Input, TimeoutSeconds, HeartbeatSeconds
 //	ActivityStarted                                      Worker
@@ -185,6 +185,7 @@ type HistoryEvent struct {
 	Region       string
 
 	Input, Output, Parameters *value.Doc
+	Assigned                  *value.Doc // variables: an object of their values as JSON texts
 	Error, Cause              *string
 
 	TimeoutSeconds   int64

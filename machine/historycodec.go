@@ -38,6 +38,7 @@ const (
 	hasTaskRoleARN
 	hasMapRunARN
 	hasLocation
+	hasAssigned
 	hasEnd
 )
 
@@ -137,6 +138,7 @@ func (t *texts) appendEvent(b []byte, e, prev *HistoryEvent) []byte {
 	str(hasTaskRoleARN, e.TaskRoleARN)
 	str(hasMapRunARN, e.MapRunARN)
 	str(hasLocation, e.Location)
+	doc(hasAssigned, e.Assigned)
 	b[at], b[at+1], b[at+2] = byte(has)|0x80, byte(has>>7)|0x80, byte(has>>14)
 	return b
 }
@@ -200,6 +202,7 @@ func (r *reader) event(e, prev *HistoryEvent, list []string, docs []*value.Doc) 
 	e.TaskRoleARN = m.str(hasTaskRoleARN)
 	e.MapRunARN = m.str(hasMapRunARN)
 	e.Location = m.str(hasLocation)
+	e.Assigned = m.doc(hasAssigned)
 }
 
 // memberReader reads the members of one event that its bits say are there.

@@ -19,6 +19,10 @@ type MapRun struct {
 	ARN string // of the map run; the same when the request is sent again
 	// Context is the JSON of the context object, without Map.Item, for the state's ItemSelector; "" if it has none.
 	Context string `json:",omitempty"`
+	// Variables is the JSON of the workflow variables that the state's fields read; "" if there are none.
+	Variables string `json:",omitempty"`
+	// Items is the JSON of the items where no path leads to them in the Task's Arguments, "" where one does.
+	Items string `json:",omitempty"`
 }
 
 // mapRunWork is what a request for a map run looks like to whoever sends tasks: work that goes on after its request was
@@ -51,13 +55,41 @@ func (w *run) startMapRun(f *Frame, s *asl.State, effective *value.Doc) {
 	run := &MapRun{MapRun: *fields, ARN: w.root.mapRunARN(fields.Label, a)}
 	if s.HasItemSelector() {
 		w.env(f, forItems, effective)
-		run.Context = w.context().String()
+		run.Context, run.Variables = w.context().String(), w.variablesOf(s)
+	}
+	if !s.HasItemReader() && !s.ItemsInInput() {
+		run.Items = joinItems(items)
 	}
 	e = w.follow(f, EventMapRunStarted)
 	e.MapRunARN = run.ARN
 	w.noteSize(effective)
 	w.commands = append(w.commands, Command{Kind: RunTask, Attempt: a,
 		Task: &Task{Integration: mapRunWork, Arguments: effective, State: s.Name, Token: TokenFor(w.root, a), MapRun: run}})
+}
+
+// variablesOf is the JSON of the variables that a state reads and that are there, "" if there are none.
+func (w *run) variablesOf(s *asl.State) string {
+	o := &value.Object{}
+	for _, name := range w.def.VariableReferences[s.Name] {
+		if doc, ok := w.lookUp(name); ok {
+			o.Set(name, doc.Value())
+		}
+	}
+	if o.Len() == 0 {
+		return ""
+	}
+	return string(value.Append(nil, o))
+}
+
+func joinItems(items []*value.Doc) string {
+	text := []byte{'['}
+	for i, item := range items {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = append(text, item.Bytes()...)
+	}
+	return string(append(text, ']'))
 }
 
 // mapRunARN names the map run of an attempt: arn:P:states:R:A:mapRun:NAME/LABEL:UUID, NAME being the machine's also where
@@ -103,7 +135,7 @@ func (w *run) mapRunSucceeded(f *Frame, s *asl.State, result *value.Doc) {
 	w.follow(f, EventMapStateSucceeded)
 	f.last = runStarted // Exited follows from the run's start (spec.md D.2 rule 4)
 	w.noteSize(result)
-	w.leave(f, s, s.Next, result)
+	w.leave(f, s, &s.Exit, result)
 }
 
 // abortMapRun records that a frame's map run is abandoned, if it has one.

@@ -27,6 +27,8 @@ type Root struct {
 	payloads  uint32
 	live      uint32 // frames that there are; none when the execution has succeeded
 
+	variables uint64 // bytes of the values of all variables
+
 	ready []uint32 // frames that can go on, while Result.More
 }
 

@@ -89,8 +89,20 @@ func (r *Root) Append(dst []byte) []byte {
 	for _, n := range []uint64{uint64(r.lastEvent), uint64(r.frames), uint64(r.attempts), uint64(r.payloads), uint64(r.live)} {
 		dst = binary.AppendUvarint(dst, n)
 	}
-	return appendNumbers(dst, r.ready)
+	dst = appendNumbers(dst, r.ready)
+	var has byte
+	if r.variables != 0 {
+		has |= rootVariables
+	}
+	dst = append(dst, has)
+	if has&rootVariables != 0 {
+		dst = binary.AppendUvarint(dst, r.variables)
+	}
+	return dst
 }
+
+// The optional parts of a root, behind the byte that says which there are.
+const rootVariables = 1 << iota
 
 func (r *reader) root() *Root {
 	o := &Root{}
@@ -114,6 +126,9 @@ func (r *reader) root() *Root {
 		*n = r.u32()
 	}
 	o.ready = r.numbers()
+	if r.byte()&rootVariables != 0 {
+		o.variables = r.uvarint()
+	}
 	return o
 }
 
@@ -150,6 +165,7 @@ const (
 	frameTask
 	frameAnswered
 	frameFan
+	frameVariables
 )
 
 // Append appends the stored form.
@@ -178,6 +194,9 @@ func (f *Frame) Append(dst []byte) []byte {
 	if f.fan != nil {
 		has |= frameFan
 	}
+	if f.vars != nil {
+		has |= frameVariables
+	}
 	dst = append(dst, has)
 	if has&frameRetries != 0 {
 		dst = appendNumbers(dst, f.retries)
@@ -200,6 +219,13 @@ func (f *Frame) Append(dst []byte) []byte {
 			dst = binary.AppendUvarint(dst, uint64(n))
 		}
 		dst = fan.input.append(dst)
+	}
+	if has&frameVariables != 0 {
+		dst = binary.AppendUvarint(dst, uint64(len(f.vars)))
+		for i := range f.vars {
+			v := &f.vars[i]
+			dst = v.value.append(binary.AppendUvarint(appendText(dst, v.name), uint64(v.size)))
+		}
 	}
 	return dst
 }
@@ -226,6 +252,12 @@ func (r *reader) frame() *Frame {
 	if has&frameFan != 0 {
 		f.fan = &fanout{since: r.varint(), length: r.u32(), next: r.u32(), running: r.u32(), limit: r.u32(), first: r.u32(), results: r.u32()}
 		f.fan.input = r.slot()
+	}
+	if has&frameVariables != 0 {
+		f.vars = make([]variable, r.count())
+		for i := range f.vars {
+			f.vars[i] = variable{name: r.str(), size: r.u32(), value: r.slot()}
+		}
 	}
 	return f
 }

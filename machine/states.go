@@ -60,16 +60,16 @@ func (w *run) work(f *Frame, s *asl.State) {
 			w.failState(f, s, err)
 			return
 		}
-		w.leave(f, s, s.Next, result)
+		w.leave(f, s, &s.Exit, result)
 	case asl.Succeed:
-		w.leave(f, s, nil, input)
+		w.leave(f, s, &s.Exit, input)
 	case asl.Choice:
-		next, err := s.Choose(w.env(f, forFields, input))
+		exit, err := s.Choose(w.env(f, forFields, input))
 		if err != nil {
 			w.failState(f, s, err)
 			return
 		}
-		w.leave(f, s, next, input)
+		w.leave(f, s, exit, input)
 	case asl.Wait:
 		until, err := s.WaitUntil(w.env(f, forFields, input))
 		if err != nil {
@@ -80,7 +80,7 @@ func (w *run) work(f *Frame, s *asl.State) {
 			w.wait(f, waiting, due)
 			return
 		}
-		w.leave(f, s, s.Next, input)
+		w.leave(f, s, &s.Exit, input)
 	case asl.Task:
 		w.startTask(f, s, input)
 	case asl.Parallel:
@@ -122,27 +122,44 @@ func (w *run) leaveWait(f *Frame) {
 		w.failState(f, s, err)
 		return
 	}
-	w.leave(f, s, s.Next, input)
+	w.leave(f, s, &s.Exit, input)
 }
 
 // leave ends a state with its result: its output is the next state's input, or the scope's result.
-func (w *run) leave(f *Frame, s *asl.State, next *asl.State, result *value.Doc) {
-	output, err := s.Output(w.env(f, forOutput, nil), w.read(&f.raw), result)
+func (w *run) leave(f *Frame, s *asl.State, x *asl.Exit, result *value.Doc) {
+	if failed := w.tryExit(f, s, x, forOutput, result); failed != nil {
+		w.fail(f, *failed)
+	}
+}
+
+// tryExit takes a way out of a state, unless what it hands on or the variables that it sets cannot be made.
+func (w *run) tryExit(f *Frame, s *asl.State, x *asl.Exit, purpose uint32, result *value.Doc) *failure {
+	raw := w.read(&f.raw)
+	output, err := x.Output(w.env(f, purpose, nil), raw, result)
+	var set []asl.Variable
+	if err == nil {
+		set, err = x.Assign(w.env(f, purpose+1, nil), raw, result)
+	}
 	if err != nil {
-		w.failState(f, s, err)
-		return
+		failed := w.stateFailure(f, s, err)
+		return &failed
 	}
 	if w.tooLarge(output) {
-		w.fail(f, dataLimit(s.Name))
-		return
+		failed := dataLimit(s.Name)
+		return &failed
 	}
-	w.exit(f, s, next, output)
+	if failed := w.assign(f, s, set); failed != nil {
+		return failed
+	}
+	w.exit(f, s, x.Next, output, set)
+	return nil
 }
 
 // exit records a state's end and moves the frame on.
-func (w *run) exit(f *Frame, s *asl.State, next *asl.State, output *value.Doc) {
+func (w *run) exit(f *Frame, s *asl.State, next *asl.State, output *value.Doc, set []asl.Variable) {
+	w.discard(f) // what a Parallel or Map that failed has left
 	e := w.follow(f, exitedEvent[s.Type])
-	e.Name, e.Output = s.Name, output
+	e.Name, e.Output, e.Assigned = s.Name, output, assigned(set)
 	w.noteSize(output)
 	f.phase, f.attempt, f.timeout, f.beat = entering, 0, 0, 0
 	if w.inspect != nil {

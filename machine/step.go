@@ -51,9 +51,10 @@ type run struct {
 	homes    map[*value.Doc]uint32 // payloads that documents were read from
 	queue    []uint32              // frames that can go on; those gone meanwhile are skipped
 	at       evaluation
-	// contextOf and randomOf are methods of this run, bound once.
-	contextOf func() *value.Doc
-	randomOf  func() uint64
+	// contextOf, randomOf and variableOf are methods of this run, bound once.
+	contextOf  func() *value.Doc
+	randomOf   func() uint64
+	variableOf func(string) (*value.Doc, bool)
 
 	events      []HistoryEvent
 	scratch     HistoryEvent // stands in for events above the limit
@@ -78,7 +79,7 @@ type touched struct {
 // are those of the state as it is.
 func Step(def *asl.Definition, pieces Pieces, ev Event, lim Limits) Result {
 	w := &run{def: def, pieces: pieces, lim: lim.withDefaults(), gone: ev.Gone, inspect: ev.Inspection}
-	w.contextOf, w.randomOf = w.context, w.nextRandom
+	w.contextOf, w.randomOf, w.variableOf = w.context, w.nextRandom, w.lookUp
 	if w.inspect != nil {
 		w.trace = w.inspect.saw
 	}
@@ -214,6 +215,9 @@ func (w *run) settleAll() {
 			continue
 		}
 		f.raw.unload()
+		for i := range f.vars {
+			f.vars[i].value.unload()
+		}
 		if f.fan != nil {
 			f.fan.input.unload()
 		}
@@ -242,6 +246,9 @@ func (w *run) settleFrame(f *Frame) {
 	}
 	if f.answered != nil {
 		w.settle(&f.answered.output)
+	}
+	for i := range f.vars {
+		w.settle(&f.vars[i].value)
 	}
 }
 
@@ -326,6 +333,7 @@ func (w *run) removeFrame(f *Frame) {
 	if f.answered != nil {
 		w.clear(&f.answered.output)
 	}
+	w.dropVariables(f)
 	w.root.live--
 	w.frames[f.id].frame = nil
 }

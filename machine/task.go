@@ -229,7 +229,7 @@ func (w *run) taskSucceeded(f *Frame, s *asl.State, result *value.Doc) {
 	e := w.followTask(f, s, EventTaskSucceeded, EventLambdaFunctionSucceeded, EventActivitySucceeded)
 	e.Output = result
 	w.noteSize(result)
-	w.leave(f, s, s.Next, result)
+	w.leave(f, s, &s.Exit, result)
 }
 
 // resultOf names whose result is too large, as AWS does (spec.md B.10).

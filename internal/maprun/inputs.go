@@ -24,10 +24,12 @@ type inputs struct {
 	source  items
 	label   string // what Map.Item.Source says
 	context *value.Object
-	item    int64  // index of the next item
-	batches uint64 // index of the next batch
-	over    bool   // the source has no more items
-	held    []byte // the input of an item that did not fit into the last batch
+	// variables are those that ItemSelector may read, nil if there are none.
+	variables *value.Object
+	item      int64  // index of the next item
+	batches   uint64 // index of the next batch
+	over      bool   // the source has no more items
+	held      []byte // the input of an item that did not fit into the last batch
 }
 
 // openInputs opens the run's source at the version that was counted.
@@ -39,6 +41,13 @@ func (d *driver) openInputs(ctx context.Context) (*inputs, error) {
 			return nil, err
 		}
 		in.context = v.(*value.Object)
+	}
+	if d.record.Variables != "" {
+		v, err := value.Parse([]byte(d.record.Variables))
+		if err != nil {
+			return nil, err
+		}
+		in.variables = v.(*value.Object)
 	}
 	var err error
 	in.source, err = d.open(ctx)
@@ -127,9 +136,8 @@ func (in *inputs) nextInput() ([]byte, error) {
 	if in.context == nil {
 		return it, nil
 	}
-	env := &asl.Env{Input: value.TextString(in.d.record.Input), Now: in.d.m.env.Now(), Random: in.random(index), Context: func() *value.Doc {
-		return in.contextOf(index, it)
-	}}
+	env := &asl.Env{Input: value.TextString(in.d.record.Input), Now: in.d.m.env.Now(), Random: in.random(index), Variables: in.variable,
+		Context: func() *value.Doc { return in.contextOf(index, it) }}
 	doc, err := in.d.asl.ItemInput(env, value.Text(it))
 	var e *asl.Error
 	if errors.As(err, &e) {
@@ -139,6 +147,14 @@ func (in *inputs) nextInput() ([]byte, error) {
 		return nil, err
 	}
 	return doc.Bytes(), nil
+}
+
+func (in *inputs) variable(name string) (*value.Doc, bool) {
+	if in.variables == nil {
+		return nil, false
+	}
+	v, ok := in.variables.Get(name)
+	return value.Of(v), ok
 }
 
 // contextOf is the context object of an item.

@@ -186,8 +186,8 @@ func (m *Runs) Begin(ctx context.Context, r Request) error {
 	}
 	rec := &record{
 		ARN: r.Task.MapRun.ARN, ExecutionARN: r.ExecutionARN, Attempt: r.Attempt, State: r.Task.State, Definition: definition,
-		RoleARN: start.RoleARN, Spec: r.Task.MapRun.MapRun, Context: r.Task.MapRun.Context, Input: r.Task.Arguments.String(),
-		Start: r.At.UnixMilli(),
+		RoleARN: start.RoleARN, Spec: r.Task.MapRun.MapRun, Context: r.Task.MapRun.Context,
+		Variables: r.Task.MapRun.Variables, Items: r.Task.MapRun.Items, Input: r.Task.Arguments.String(), Start: r.At.UnixMilli(),
 	}
 	rand.Read(rec.Secret[:])
 	of := store.Place(m.env.Store.Partitions(), r.ExecutionARN)

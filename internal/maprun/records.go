@@ -32,6 +32,8 @@ type record struct {
 	RoleARN      string          `json:"role"`
 	Spec         asl.MapRun      `json:"spec"`
 	Context      string          `json:"context,omitempty"`
+	Variables    string          `json:"variables,omitempty"`
+	Items        string          `json:"items,omitempty"`
 	Input        string          `json:"input"` // JSON of the state's effective input
 	Secret       [16]byte        `json:"secret"`
 	Start        int64           `json:"start"` // epoch milliseconds

@@ -72,6 +72,10 @@ func (d *driver) countItems(ctx context.Context) (int64, error) {
 func (d *driver) open(ctx context.Context) (items, error) {
 	r := d.Spec.Reader
 	if r == nil {
+		if d.record.Items != "" {
+			docs, _ := value.Elements([]byte(d.record.Items))
+			return &stateItems{docs}, nil
+		}
 		env := &asl.Env{Input: value.TextString(d.record.Input), Now: d.m.env.Now()}
 		docs, err := d.asl.Items(env)
 		return &stateItems{docs}, err

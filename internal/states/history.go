@@ -115,6 +115,9 @@ func appendDetails(b []byte, ev *machine.HistoryEvent, data bool) []byte {
 		}
 		b = appendMember(b, "parameters", text)
 	}
+	if ev.Assigned != nil && data {
+		b = append(append(append(b, `,"assignedVariables":`...), ev.Assigned.Bytes()...), `,"assignedVariablesDetails":{"truncated":false}`...)
+	}
 	b = appendPointer(b, "error", ev.Error)
 	b = appendPointer(b, "cause", ev.Cause)
 	b = appendNumber(b, "timeoutInSeconds", ev.TimeoutSeconds, false)

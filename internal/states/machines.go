@@ -40,6 +40,8 @@ type revision struct {
 	Tracing    json.RawMessage `json:"tracing"`
 	Encryption json.RawMessage `json:"encryption,omitempty"`
 	Updated    int64           `json:"updated"` // epoch milliseconds
+	// Variables are the workflow variables that each state reads.
+	Variables map[string][]string `json:"variables,omitempty"`
 }
 
 type tag struct {
@@ -146,14 +148,15 @@ func (s *Service) createStateMachine(c *service.Context, tx store.Tx) (any, erro
 	if in.Definition == nil || in.RoleArn == nil {
 		return nil, aws.Errorf("ValidationException", "definition and roleArn are required")
 	}
-	if _, err := s.compile(*in.Definition, in.Type); err != nil {
+	d, err := s.compile(*in.Definition, in.Type)
+	if err != nil {
 		return nil, err
 	}
 	if !strings.HasPrefix(*in.RoleArn, "arn:") {
 		return nil, invalidARN("Invalid ARN prefix: %s", *in.RoleArn)
 	}
 	arn := newARN(c.Request, "stateMachine:"+in.Name)
-	r := &revision{Machine: arn, Name: in.Name, Type: in.Type, Definition: *in.Definition, RoleARN: *in.RoleArn,
+	r := &revision{Machine: arn, Name: in.Name, Type: in.Type, Definition: *in.Definition, Variables: d.VariableReferences, RoleARN: *in.RoleArn,
 		Logging: in.LoggingConfiguration, Tracing: rawOr(in.TracingConfiguration, noTracing),
 		Encryption: rawOr(in.EncryptionConfiguration, ""), Updated: c.Now.UnixMilli()}
 	if err := s.checkRevision(r); err != nil {
@@ -256,9 +259,11 @@ func (s *Service) updateStateMachine(c *service.Context, tx store.Tx) (any, erro
 	now := *was
 	if in.Definition != nil {
 		now.Definition = *in.Definition
-		if _, err := s.compile(now.Definition, h.Type); err != nil {
+		d, err := s.compile(now.Definition, h.Type)
+		if err != nil {
 			return nil, err
 		}
+		now.Variables = d.VariableReferences
 	}
 	if in.RoleArn != nil {
 		now.RoleARN = *in.RoleArn
@@ -360,6 +365,9 @@ func (r *revision) describe() map[string]any {
 	}
 	if r.ID != "" {
 		out["revisionId"] = r.ID
+	}
+	if len(r.Variables) > 0 {
+		out["variableReferences"] = r.Variables
 	}
 	if len(r.Encryption) > 0 {
 		out["encryptionConfiguration"] = r.Encryption

@@ -140,6 +140,7 @@ func (c *compiled) child(label string) (*compiled, error) {
 		if d == nil {
 			return nil, errors.New("the processor of Map " + s.Name + " does not compile: " + asl.InvalidDefinition(diagnostics))
 		}
+		r.Variables = d.VariableReferences
 		return &compiled{&r, d, c.logging}, nil
 	}
 	return nil, errors.New("no distributed Map with label " + label + " in " + c.Machine)
