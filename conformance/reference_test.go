@@ -140,7 +140,7 @@ func (r *replay) expr(e string) (value, error) {
 	case "account":
 		return account, nil
 	case "account2":
-		return "111122223333", nil
+		return account2, nil
 	case "region":
 		return region, nil
 	}

@@ -23,8 +23,9 @@ import (
 )
 
 const (
-	region  = "us-east-1"
-	account = "000000000000"
+	region   = "us-east-1"
+	account  = "000000000000"
+	account2 = "111122223333"
 )
 
 // replay runs one case's script.
@@ -92,12 +93,18 @@ func (r *replay) steps(ctx context.Context, steps []object) error {
 	return nil
 }
 
+// inAccount is the key under which a step's context has the account that it is played in.
+type inAccount struct{}
+
 func (r *replay) step(ctx context.Context, s object) error {
+	if s["profile"] == "secondary" {
+		ctx = context.WithValue(ctx, inAccount{}, account2)
+	}
 	switch s["op"] {
 	case "call":
 		return r.call(ctx, s)
 	case "create_role":
-		r.save(s, object{"Arn": "arn:aws:iam::" + account + ":role/test-role"})
+		r.save(s, object{"Arn": "arn:aws:iam::" + accountOf(ctx) + ":role/test-role"})
 	case "create_lambda":
 		return r.createLambda(ctx, s)
 	case "await":
@@ -160,6 +167,13 @@ func (r *replay) capture(key, v value) {
 	}
 }
 
+func accountOf(ctx context.Context) string {
+	if other, ok := ctx.Value(inAccount{}).(string); ok {
+		return other
+	}
+	return account
+}
+
 func (r *replay) fail(path, expected, have string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -172,7 +186,7 @@ func (r *replay) api(ctx context.Context, serviceName, action string, args value
 	if !ok {
 		return nil, fmt.Errorf("no model of %s", serviceName)
 	}
-	req := &aws.Request{Service: model.Key, Operation: action, Account: account, Region: region}
+	req := &aws.Request{Service: model.Key, Operation: action, Account: accountOf(ctx), Region: region}
 	in, _ := args.(object)
 	if in == nil {
 		in = object{}
@@ -291,7 +305,7 @@ func (r *replay) createLambda(ctx context.Context, s object) error {
 		if err != nil {
 			return err
 		}
-		source = string(text)
+		source = r.c.atRecordedLine(string(text))
 	}
 	var buf bytes.Buffer
 	z := zip.NewWriter(&buf)
@@ -303,7 +317,7 @@ func (r *replay) createLambda(ctx context.Context, s object) error {
 		return err
 	}
 	in := args.(object)
-	in["Role"] = "arn:aws:iam::" + account + ":role/r"
+	in["Role"] = "arn:aws:iam::" + accountOf(ctx) + ":role/r"
 	in["Code"] = object{"ZipFile": base64.StdEncoding.EncodeToString(buf.Bytes())}
 	v, err := r.api(ctx, "lambda", "CreateFunction", in)
 	if err != nil {

@@ -184,6 +184,9 @@ func parseJSON(e *evaluation, s string, _ []any) any {
 	if err != nil || !e.strict(v) || e.members(v) != colons(s) {
 		e.fail(own, detail{"message": "Invalid JSON"})
 	}
+	if v == value.Number("-0") {
+		return value.Number("0") // AWS reads an integer, which has no sign at zero
+	}
 	return v
 }
 

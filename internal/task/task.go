@@ -106,6 +106,9 @@ func (r *Runner) plan(d engine.Dispatch) (*call, error) {
 	c := &call{task: &d.Task.Integration, token: d.Task.Token, request: &aws.Request{
 		Account: arn.Account, Region: arn.Region, Principal: d.Task.Role, Token: d.Token, ID: requestID(),
 	}}
+	if role, ok := aws.ParseARN(d.Task.Role); ok && role.Account != "" {
+		c.request.Account = role.Account // Credentials: the role's account is the caller's
+	}
 	switch {
 	case c.task.Kind == asl.LambdaARN:
 		c.legacy = true
@@ -271,7 +274,11 @@ func functionError(out *aws.Output) error {
 	if json.Unmarshal(out.Body, &e) != nil || e.ErrorType == "" {
 		e.ErrorType = "Lambda.Unknown"
 	}
-	return &Failure{e.ErrorType, string(out.Body)}
+	cause := out.Body
+	if value.Valid(cause) == nil {
+		cause = value.Compact(nil, cause) // as AWS shows it
+	}
+	return &Failure{e.ErrorType, string(cause)}
 }
 
 // appendMetadata adds what the SDK of the optimised integrations tells about the HTTP answer, and closes the object.
