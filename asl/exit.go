@@ -38,7 +38,7 @@ func (x *Exit) Assign(env *Env, raw, result *value.Doc) ([]Variable, error) {
 }
 
 // exit compiles the Output and Assign of a state, rule or catcher; flow is what it hands on in JSONPath mode.
-func (c *compiler) exit(p place, s *State, at stage, flow exitFlow) Exit {
+func (c *compiler) exit(p place, s *State, at moment, flow exitFlow) Exit {
 	x := Exit{flow: flow}
 	if s.Language == JSONata {
 		x.flow = p.queryExit(at)

@@ -25,11 +25,11 @@ func (f *queryFlow) arguments(env *Env) (*value.Doc, error) {
 
 // queryExit makes what a JSONata state, rule or catcher hands on: Output, or else its result as it is.
 type queryExit struct {
-	at       stage
+	at       moment
 	template *template
 }
 
-func (p place) queryExit(at stage) exitFlow {
+func (p place) queryExit(at moment) exitFlow {
 	x := &queryExit{at: at}
 	if t, ok := p.field("Output"); ok {
 		x.template = t.template(JSONata, at)

@@ -9,11 +9,11 @@ import (
 	"github.com/newel-run/newel/asl/value"
 )
 
-// stage is how far a state has come when an expression of it is evaluated, which decides what $states has.
-type stage uint8
+// moment is how far a state has come when an expression of it is evaluated, which decides what $states has.
+type moment uint8
 
 const (
-	onInput  stage = iota // input and context
+	onInput  moment = iota // input and context
 	onResult              // also result: Output and Assign of Task, Parallel and Map
 	onError               // also errorOutput: Output and Assign of a catcher
 )
@@ -32,7 +32,7 @@ func isQuery(text string) bool {
 
 // query compiles a string that is an expression. ok is false for any other string, which stands for itself, and for an
 // expression that is not valid, which is reported.
-func (p place) query(at stage) (q *query, ok bool) {
+func (p place) query(at moment) (q *query, ok bool) {
 	text, _ := p.scalar.(string)
 	if !isQuery(text) {
 		if strings.HasPrefix(text, "{%") || strings.HasSuffix(text, "%}") {
@@ -51,7 +51,7 @@ func (p place) query(at stage) (q *query, ok bool) {
 }
 
 // onlyQuery compiles a string that must be an expression.
-func (p place) onlyQuery(at stage, expected string) *query {
+func (p place) onlyQuery(at moment, expected string) *query {
 	q, ok := p.query(at)
 	if text, _ := p.scalar.(string); !ok && !isQuery(text) {
 		p.fail("Expected value of type %s or JSONata expression", expected)
@@ -201,7 +201,7 @@ func (q *query) timestamp(env *Env) (time.Time, error) {
 
 // checkReferences notes the variables that an expression reads, and reports what it may not look at: there is no input for
 // $, $$ and names that nothing precedes, and $states has result and errorOutput in some places only.
-func (p place) checkReferences(q *query, at stage) {
+func (p place) checkReferences(q *query, at moment) {
 	r := q.expr.References()
 	for _, name := range r.Variables {
 		p.refer(name)

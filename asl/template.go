@@ -139,14 +139,14 @@ type piece struct {
 
 // template compiles a payload template. In JSONPath its holes are the members whose names end in ".$", in JSONata the
 // strings that are expressions; at says what these may look at.
-func (p place) template(language QueryLanguage, at stage) *template {
+func (p place) template(language QueryLanguage, at moment) *template {
 	b := templateBuilder{language: language, at: at}
 	b.add(p)
 	return b.template()
 }
 
 // memberTemplate compiles one member of a place as a template of its own. isPath says that its name ends in ".$".
-func (p place) memberTemplate(m member, isPath bool, language QueryLanguage, at stage) *template {
+func (p place) memberTemplate(m member, isPath bool, language QueryLanguage, at moment) *template {
 	b := templateBuilder{language: language, at: at}
 	if isPath {
 		b.hole(p, m)
@@ -158,7 +158,7 @@ func (p place) memberTemplate(m member, isPath bool, language QueryLanguage, at 
 
 type templateBuilder struct {
 	language QueryLanguage
-	at       stage
+	at       moment
 	pieces   []piece
 	text     []byte
 }

@@ -45,7 +45,7 @@ type assigned struct {
 }
 
 // assignment compiles Assign. Only whole variables are set.
-func (c *compiler) assignment(p place, s *State, at stage) *assignment {
+func (c *compiler) assignment(p place, s *State, at moment) *assignment {
 	if !p.is('{', "Object") {
 		return nil
 	}
