@@ -32,7 +32,9 @@ func (e *Engine) StartExecution(ctx context.Context, in StartInput) (time.Time, 
 	if err != nil {
 		return time.Time{}, err
 	}
+	defer e.working()()
 	x := e.partitionOf(in.ARN).acquire(in.ARN)
+	defer e.hold()()
 	if x.meta != nil { // in memory: it exists
 		defer x.release(false)
 		return e.repeated(ctx, x, &in)
@@ -106,7 +108,9 @@ func (e *Engine) AnswerToken(ctx context.Context, token string, ev machine.Event
 
 // deliver applies a commit's event, which does something only if check allows it.
 func (e *Engine) deliver(ctx context.Context, arn string, c *commit, check func(*machine.Root) error) (machine.Answer, error) {
+	defer e.working()()
 	x := e.partitionOf(arn).acquire(arn)
+	defer e.hold()()
 	if err := e.load(ctx, x); err != nil {
 		x.release(true)
 		return machine.Unknown, err
@@ -349,7 +353,9 @@ func (e *Engine) carryOut(c *commit) {
 
 // resume goes on with an execution whose last step ran out of budget.
 func (e *Engine) resume(arn string) {
+	done := e.working()
 	e.work.Go(func() {
+		defer done()
 		if e.ctx.Err() != nil {
 			return
 		}

@@ -96,7 +96,9 @@ func (c *commit) writeCancel(tx store.Tx, a machine.Attempt) error {
 
 // settle does, on a goroutine of its own, what is owed, until it is done.
 func (e *Engine) settle(p *partition, d debt) {
+	done := e.working()
 	e.work.Go(func() {
+		defer done()
 		for delay := 10 * time.Millisecond; e.ctx.Err() == nil; delay = min(2*delay, 10*time.Second) {
 			err := e.settleOnce(p, d)
 			if err == nil || e.ctx.Err() != nil {

@@ -92,6 +92,16 @@ const (
 	TaskClaimed   // an activity's task has its worker; only as First
 )
 
+// TestClock says whether an engine's time can be moved on; see Engine.Skip.
+type TestClock uint8
+
+// The kinds of test clock.
+const (
+	NoTestClock TestClock = iota
+	SkipOnDemand
+	SkipWhenIdle // Waits and retry delays are over as soon as nothing else is left to be done
+)
+
 // Config is what an engine is made of.
 type Config struct {
 	Store       store.Store
@@ -100,8 +110,10 @@ type Config struct {
 	Unlock     func(ctx context.Context, payload []byte) ([]byte, error)
 	Dispatcher Dispatcher
 	Clock      Clock // nil: the system's
-	Log        *slog.Logger
-	Limits     machine.Limits
+	// TestClock lets the time be moved on, for tests of state machines.
+	TestClock TestClock
+	Log       *slog.Logger
+	Limits    machine.Limits
 	// Retention is how long finished executions are kept; 0 means AWS's 90 days.
 	Retention time.Duration
 	// Cached is how many executions stay in memory between events; 0 means 4,096.
@@ -133,6 +145,7 @@ type Engine struct {
 
 	timers timerLoop
 	watch  watchers
+	test   *testClock // nil without one
 }
 
 // partition is the in-memory side of one partition: caches and hints only.
@@ -167,6 +180,13 @@ func New(cfg Config) *Engine {
 		cfg.Cached = 4096
 	}
 	e := &Engine{cfg: cfg}
+	if cfg.TestClock != NoTestClock {
+		e.test = &testClock{Clock: cfg.Clock, naps: map[*nap]bool{}}
+		e.cfg.Clock = e.test
+		if cfg.TestClock == SkipWhenIdle {
+			e.test.idle = make(chan struct{}, 1)
+		}
+	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	n := cfg.Store.Partitions()
 	e.parts = make([]*partition, n)
@@ -223,6 +243,9 @@ func (e *Engine) Start(ctx context.Context) error {
 		}
 	}
 	e.work.Go(e.timers.run)
+	if e.test != nil && e.test.idle != nil {
+		e.work.Go(e.skipWhenIdle)
+	}
 	return nil
 }
 

@@ -34,7 +34,7 @@ type expressRun struct {
 	def    *asl.Definition
 	in     *StartInput
 	pieces map[machine.Key]machine.Piece
-	events chan machine.Event
+	events chan arrival
 	timers map[machine.Timer]func() bool
 	visits map[string]int // tasks sent by state, of a test
 	work   sync.WaitGroup
@@ -42,6 +42,12 @@ type expressRun struct {
 
 	dispatcher Dispatcher
 	inspection *machine.Inspection // of one state that is run by itself, else nil
+}
+
+// arrival is an event on its way to the run; done is called when it was applied.
+type arrival struct {
+	event machine.Event
+	done  func()
 }
 
 // RunExpress runs an Express execution to its end.
@@ -62,7 +68,7 @@ func (e *Engine) RunExpress(ctx context.Context, in StartInput) (*ExpressResult,
 func (e *Engine) expressRun(def *asl.Definition, in *StartInput, d Dispatcher) *expressRun {
 	return &expressRun{
 		e: e, def: def, in: in, dispatcher: d,
-		pieces: map[machine.Key]machine.Piece{}, events: make(chan machine.Event, 16), timers: map[machine.Timer]func() bool{},
+		pieces: map[machine.Key]machine.Piece{}, events: make(chan arrival), timers: map[machine.Timer]func() bool{},
 		visits: map[string]int{},
 	}
 }
@@ -79,27 +85,27 @@ func (r *expressRun) toEnd(ctx context.Context) error {
 
 func (r *expressRun) run(ctx context.Context) error {
 	late := make(chan struct{})
-	stop := r.e.cfg.Clock.AfterFunc(expressLimit, func() { close(late) })
+	stop := r.e.nap(machine.ExecutionTimer, r.e.cfg.Clock.Now().Add(expressLimit), func() { close(late) })
 	defer stop()
 	defer func() {
 		for _, stop := range r.timers {
 			stop()
 		}
 	}()
-	ev := machine.Event{Kind: machine.Started, Now: r.e.now(), Start: &r.in.Start}
-	r.result.Start = ev.Now
+	a := arrival{machine.Event{Kind: machine.Started, Start: &r.in.Start}, r.e.working()}
 	for {
-		more := r.step(ctx, ev)
+		more := r.step(ctx, a.event)
 		if r.result.Status != machine.Running {
+			a.done()
 			return nil
 		}
 		if more {
-			ev = machine.Event{Kind: machine.Continue, Now: r.e.now()}
+			a.event = machine.Event{Kind: machine.Continue}
 			continue
 		}
+		a.done()
 		select {
-		case ev = <-r.events:
-			ev.Now = r.e.now()
+		case a = <-r.events:
 		case <-late:
 			r.timeOut()
 			return nil
@@ -117,6 +123,11 @@ func (r *expressRun) timeOut() {
 
 // step applies an event and carries out what follows.
 func (r *expressRun) step(ctx context.Context, ev machine.Event) (more bool) {
+	defer r.e.hold()()
+	ev.Now = r.e.now()
+	if ev.Kind == machine.Started {
+		r.result.Start = ev.Now
+	}
 	pieces := func(k machine.Key) machine.Piece { return r.pieces[k] }
 	ev.Inspection = r.inspection
 	res := machine.Step(r.def, pieces, ev, r.e.cfg.Limits)
@@ -154,7 +165,9 @@ func (r *expressRun) carryOut(ctx context.Context, cmd *machine.Command) {
 			d.Visit = r.visits[cmd.Task.State]
 			r.visits[cmd.Task.State]++
 		}
+		done := r.e.working()
 		r.work.Go(func() {
+			defer done()
 			out := r.dispatch(ctx, d)
 			ev := machine.Event{Kind: machine.TaskSucceeded, Attempt: cmd.Attempt, Output: out.Output, Error: out.Error, Cause: out.Cause}
 			if out.Kind == TaskFailed {
@@ -166,7 +179,7 @@ func (r *expressRun) carryOut(ctx context.Context, cmd *machine.Command) {
 		})
 	case machine.SetTimer:
 		timer := cmd.Timer
-		r.timers[timer] = r.e.cfg.Clock.AfterFunc(timer.At.Sub(r.e.cfg.Clock.Now()), func() {
+		r.timers[timer] = r.e.nap(timer.Kind, timer.At, func() {
 			r.send(ctx, machine.Event{Kind: machine.TimerFired, Timer: timer})
 		})
 	case machine.CancelTimer:
@@ -191,9 +204,11 @@ func (r *expressRun) dispatch(ctx context.Context, d Dispatch) Outcome {
 }
 
 func (r *expressRun) send(ctx context.Context, ev machine.Event) {
+	a := arrival{ev, r.e.working()}
 	select {
-	case r.events <- ev:
+	case r.events <- a:
 	case <-ctx.Done():
+		a.done()
 	}
 }
 

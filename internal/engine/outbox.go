@@ -123,7 +123,9 @@ func (o *outbox) low() uint64 {
 
 // dispatch sends a task on a goroutine of its own and applies its outcome.
 func (e *Engine) dispatch(p *partition, entry *outboxEntry) {
+	done := e.working()
 	e.work.Go(func() {
+		defer done()
 		if e.ctx.Err() != nil {
 			return
 		}

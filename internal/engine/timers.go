@@ -121,8 +121,10 @@ const timersAtOnce = 256
 // fire applies the due timers of a partition, a bounded number at a time, and says when the next one is due.
 func (l *timerLoop) fire(p *partition) {
 	e := l.e
+	done := e.working()
 	due, next, err := e.dueTimers(p, e.now())
 	if err != nil {
+		defer done()
 		if e.ctx.Err() == nil {
 			e.cfg.Log.Error("timers could not be read", "partition", p.id, "error", err)
 			l.hint(p.id, e.now().Add(time.Second).UnixMilli())
@@ -130,6 +132,7 @@ func (l *timerLoop) fire(p *partition) {
 		return
 	}
 	e.work.Go(func() {
+		defer done()
 		failed := false
 		for _, d := range due {
 			if err := e.fireTimer(d); err != nil && e.ctx.Err() == nil {
@@ -160,7 +163,7 @@ func (e *Engine) fireTimer(d dueTimer) error {
 	return err
 }
 
-// dueTimers reads the timers that are due, and when the next one is.
+// dueTimers reads the timers that are due, and when the next one may be.
 func (e *Engine) dueTimers(p *partition, now time.Time) (due []dueTimer, next int64, err error) {
 	err = e.cfg.Store.View(e.ctx, p.id, func(rd store.Reader) error {
 		due, next = due[:0], 0
@@ -170,11 +173,17 @@ func (e *Engine) dueTimers(p *partition, now time.Time) (due []dueTimer, next in
 			if err != nil {
 				return err
 			}
+			at := e.due(d)
+			if !at.After(now) && len(due) < timersAtOnce {
+				due = append(due, d)
+				continue
+			}
+			if next == 0 || at.UnixMilli() < next {
+				next = at.UnixMilli()
+			}
 			if d.timer.At.After(now) || len(due) == timersAtOnce {
-				next = d.timer.At.UnixMilli()
 				break
 			}
-			due = append(due, d)
 		}
 		return nil
 	})
