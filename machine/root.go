@@ -67,6 +67,14 @@ func (r *Root) StopTime() time.Time {
 	return time.UnixMilli(r.stopped).UTC()
 }
 
+// Due is when the machine's TimeoutSeconds are over, zero if it has none.
+func (r *Root) Due() time.Time {
+	if r.due == 0 {
+		return time.Time{}
+	}
+	return fromMs(r.due)
+}
+
 // LastEventID is the number of history events so far.
 func (r *Root) LastEventID() int64 { return r.lastEvent }
 

@@ -21,8 +21,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"newel": func() { os.Exit(Main(os.Args[1:])) }})
 }
 
-// TestScripts runs the command line as its users do. "server [DIR] [mocks=FILE]" starts a server, which keeps its data in
-// DIR if that is given, and sends the commands that follow to it; "stop" stops it; "status N COMMAND..." expects an exit status.
+// TestScripts runs the command line as its users do. "server [DIR] [mocks=FILE] [clock]" starts a server, which keeps its data
+// in DIR if that is given, and sends the commands that follow to it; "stop" stops it; "status N COMMAND..." expects an exit status.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -40,6 +40,8 @@ func startServer(ts *testscript.TestScript, _ bool, args []string) {
 	for _, arg := range args {
 		if file, ok := strings.CutPrefix(arg, "mocks="); ok {
 			cfg.MockConfig = ts.MkAbs(file)
+		} else if arg == "clock" {
+			cfg.TestClock = true
 		} else {
 			cfg.Memory, cfg.Data = false, ts.MkAbs(arg)
 		}

@@ -49,12 +49,12 @@ func (c *client) pages(ctx context.Context, service, operation string, in map[st
 }
 
 // hook asks one of the server's own addresses, which are no AWS API, for JSON.
-func (c *client) hook(ctx context.Context, path string, out any) error {
+func (c *client) hook(ctx context.Context, method, path string, out any) error {
 	remote, ok := c.caller.(*awsclient.Client)
 	if !ok {
 		return fmt.Errorf("%s needs a server that answers over HTTP", path)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, remote.Endpoint+path, nil)
+	req, err := http.NewRequestWithContext(ctx, method, remote.Endpoint+path, nil)
 	if err != nil {
 		return err
 	}

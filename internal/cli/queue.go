@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"strconv"
@@ -139,7 +140,7 @@ func (a *app) queuePeekCommand() *cobra.Command {
 			}
 			query := url.Values{"queue": {u}, "region": {c.region}, "max": {strconv.Itoa(most)}}
 			var raw json.RawMessage
-			if err := c.hook(cmd.Context(), sqs.PeekPath+"?"+query.Encode(), &raw); err != nil {
+			if err := c.hook(cmd.Context(), http.MethodGet, sqs.PeekPath+"?"+query.Encode(), &raw); err != nil {
 				return err
 			}
 			if a.json {

@@ -33,6 +33,9 @@ type Config struct {
 	MockConfig string       // file of mocked responses in the format of Step Functions Local; "" for none
 	Mocks      mocks.Config // further test cases, for tools that run in the server's process
 
+	TestClock bool // the time may be moved on to the next Wait or retry delay on request
+	SkipTime  bool // Waits and retry delays are over as soon as nothing else is left to be done
+
 	SMTP string // "host:port" of the server that gets the mails of the sink too; "" for none
 
 	Hosts       []string // further host names that clients may use

@@ -149,6 +149,10 @@ func (n *Node) start(ctx context.Context, set settings) error {
 	}
 	n.gateway.Handle("GET "+sns.CertificatePattern, n.sns.Certificate())
 	n.gateway.Handle("GET "+sqs.PeekPath, n.gateway.Signed(n.sqs.Peek()))
+	n.gateway.Handle("GET "+states.WaitsPath, n.gateway.Signed(n.states.Waits()))
+	n.gateway.Handle("GET "+states.ClockPath, n.gateway.Signed(n.states.Clock()))
+	n.gateway.Handle("POST "+states.SkipPath, n.gateway.Signed(n.states.Skip()))
+	n.gateway.Handle("GET "+lambda.LoadPath, n.gateway.Signed(n.lambda.Load()))
 	n.gateway.Handle("GET "+lambda.CodePath, http.HandlerFunc(n.lambda.ServeCode))
 	n.gateway.Handle(apigateway.UserRequestPattern, n.apis)
 	n.gateway.HandleHost(apigateway.ServesHost, n.apis)
@@ -185,7 +189,7 @@ func (n *Node) compose(ctx context.Context, set settings) error {
 		return err
 	}
 	n.states = states.New(states.Config{
-		Env: env, Dispatcher: cases.dispatcher(tasks), HasTest: cases.has(), Resource: tasks.Problem, MockProblem: task.MockProblem,
+		Env: env, Dispatcher: cases.dispatcher(tasks), HasTest: cases.has(), TestClock: n.cfg.testClock(), Resource: tasks.Problem, MockProblem: task.MockProblem,
 		Limits: set.machine, Changed: n.status.Changed,
 	})
 	n.apis = apigateway.New(env)

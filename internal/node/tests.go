@@ -5,6 +5,16 @@ import (
 	"github.com/newel-run/newel/internal/mocks"
 )
 
+func (c Config) testClock() engine.TestClock {
+	switch {
+	case c.SkipTime:
+		return engine.SkipWhenIdle
+	case c.TestClock:
+		return engine.SkipOnDemand
+	}
+	return engine.NoTestClock
+}
+
 // testCases are the cases on which executions may be started; nil: there are none.
 type testCases mocks.Config
 

@@ -58,6 +58,8 @@ type Config struct {
 	// Changed is engine.Config.Changed, with how the execution's data is kept; nil for nothing to write.
 	Changed func(c *engine.Change, p *service.Protection) engine.Write
 	Clock   engine.Clock
+	// TestClock lets the engine's time be moved on.
+	TestClock engine.TestClock
 	// HasTest reports whether a machine has a test case of a name; nil: StartExecution knows no test cases.
 	HasTest func(machine, name string) bool
 }
@@ -81,7 +83,8 @@ func New(cfg Config) *Service {
 	s.maps = maprun.New(maprun.Config{Env: &runs, PayloadBytes: cfg.Limits.PayloadBytes}, executions{s})
 	s.engine = engine.New(engine.Config{
 		Store: s.sealed, Definitions: s.definitions, Unlock: s.sealed.unlock, Dispatcher: dispatcher{cfg.Dispatcher, s}, Clock: cfg.Clock,
-		Log: cfg.Env.Log, Limits: cfg.Limits, Result: nestedResult, Changed: s.sealed.changed(cfg.Changed), Finished: s.maps.Finished,
+		TestClock: cfg.TestClock,
+		Log:       cfg.Env.Log, Limits: cfg.Limits, Result: nestedResult, Changed: s.sealed.changed(cfg.Changed), Finished: s.maps.Finished,
 		History: func(definition, execution string, events []machine.HistoryEvent) {
 			s.logger.add(definition, execution, events)
 			s.meter.history(definition, execution, events)

@@ -334,6 +334,23 @@ func (p *Pool) evict() {
 	}
 }
 
+// Load is what a function's revisions have under way.
+type Load struct{ Running, Waiting int } // invocations; those that wait have no worker yet
+
+// Load counts the invocations by function ARN.
+func (p *Pool) Load() map[string]Load {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := map[string]Load{}
+	for _, g := range p.groups {
+		l := all[g.spec.Function]
+		l.Waiting += len(g.waiting)
+		l.Running += g.workers - len(g.idle) - g.starting
+		all[g.spec.Function] = l
+	}
+	return all
+}
+
 // Stats counts workers and waiting invocations.
 func (p *Pool) Stats() (workers, waiting int) {
 	p.mu.Lock()
