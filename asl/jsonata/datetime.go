@@ -203,7 +203,7 @@ func (e *evaluation) formatZone(c component, hours, minutes int) string {
 	offset := hours*100 + minutes
 	text := ""
 	switch n := c.integer.mandatory; {
-	case c.integer.regular > 0, n == 3, n == 4:
+	case c.integer.every > 0, n == 3, n == 4:
 		text = e.formatInteger(float64(offset), c.integer)
 	case n == 1, n == 2:
 		text = e.formatInteger(float64(hours), c.integer)

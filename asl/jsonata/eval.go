@@ -176,9 +176,11 @@ func (e *evaluation) flatten(dst []any, v any) []any {
 		e.spend(16)
 		return append(dst, v)
 	}
+	e.into()
 	for _, item := range items {
 		dst = e.flatten(dst, item)
 	}
+	e.nested--
 	return dst
 }
 
@@ -192,7 +194,7 @@ func (e *evaluation) descendants(context any) any {
 }
 
 func (e *evaluation) descend(into *sequence, v any) {
-	e.step(1)
+	e.into()
 	items, isArray := elements(v)
 	if !isArray {
 		e.spend(16)
@@ -206,4 +208,5 @@ func (e *evaluation) descend(into *sequence, v any) {
 			e.descend(into, member)
 		}
 	}
+	e.nested--
 }

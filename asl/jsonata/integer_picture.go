@@ -7,24 +7,44 @@ import (
 	"strings"
 )
 
-// integerPicture is how to write an integer (XPath F&O 4.6): decimal digits, letters, Roman numerals or words.
+// numbering is a way to write integers.
+type numbering uint8
+
+const (
+	decimalNumbers numbering = iota
+	letterNumbers
+	romanNumbers
+	wordNumbers
+	otherNumbers // a sequence that is not supported
+)
+
+// letterCase is how words and letters are written.
+type letterCase uint8
+
+const (
+	lowerCase letterCase = iota
+	upperCase
+	titleCase
+)
+
+// integerPicture is how to write an integer (XPath F&O 4.6).
 type integerPicture struct {
-	primary   byte // 1 decimal, a letters, i Roman, w words, ? a sequence that is not supported
-	letters   byte // u upper, l lower, t title case
+	numbering numbering
+	letters   letterCase
 	ordinal   bool
-	zero      rune // of the family of digits
-	mandatory int
-	optional  int
-	regular   int // distance of grouping separators, 0 if they are not regular
-	groups    []separator
-	token     string
-	width     int // digits of a date's component, 0 if there is no bound
+	token     string // as written
+
+	zero       rune // of the family of digits
+	mandatory  int  // digits
+	optional   int
+	separators []separator // from the right
+	every      int         // the distance of separators that go on to the left, or 0
 }
 
-// separator stands so many digits from the right.
+// separator stands before so many digits.
 type separator struct {
-	position int
-	char     rune
+	digits int
+	char   rune
 }
 
 // decimalZeros are the zeros of the families of decimal digits.
@@ -32,222 +52,249 @@ var decimalZeros = []rune{0x30, 0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 
 	0x0ED0, 0x0F20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0,
 	0xA9F0, 0xAA50, 0xABF0, 0xFF10}
 
+// zeroOf is the zero of a digit's family.
 func zeroOf(r rune) (rune, bool) {
-	for _, zero := range decimalZeros {
-		if r >= zero && r <= zero+9 {
-			return zero, true
-		}
+	i, exact := slices.BinarySearch(decimalZeros, r)
+	if exact {
+		return r, true
 	}
-	return 0, false
+	if i == 0 || r > decimalZeros[i-1]+9 {
+		return 0, false
+	}
+	return decimalZeros[i-1], true
 }
 
+// integerPicture reads a picture; what follows its last semicolon is the modifier.
 func (e *evaluation) integerPicture(picture string) *integerPicture {
-	p := &integerPicture{primary: '1', letters: 'l', zero: '0'}
-	primary := picture
+	p := &integerPicture{token: picture, zero: '0'}
 	if i := strings.LastIndexByte(picture, ';'); i >= 0 {
-		primary = picture[:i]
-		p.ordinal = strings.HasPrefix(picture[i+1:], "o")
+		p.token, p.ordinal = picture[:i], strings.HasPrefix(picture[i+1:], "o")
 	}
-	switch primary {
-	case "A", "I", "W":
-		p.primary, p.letters = primary[0]|0x20, 'u'
-	case "a", "i", "w":
-		p.primary = primary[0]
+	switch p.token {
+	case "A":
+		p.numbering, p.letters = letterNumbers, upperCase
+	case "a":
+		p.numbering = letterNumbers
+	case "I":
+		p.numbering, p.letters = romanNumbers, upperCase
+	case "i":
+		p.numbering = romanNumbers
+	case "W":
+		p.numbering, p.letters = wordNumbers, upperCase
+	case "w":
+		p.numbering = wordNumbers
 	case "Ww":
-		p.primary, p.letters = 'w', 't'
+		p.numbering, p.letters = wordNumbers, titleCase
 	default:
-		e.decimalPicture(p, primary)
+		e.decimalPicture(p)
 	}
 	return p
 }
 
-func (e *evaluation) decimalPicture(p *integerPicture, primary string) {
-	runes := []rune(primary)
-	slices.Reverse(runes)
-	position := 0
-	for _, r := range runes {
-		zero, digit := zeroOf(r)
+// decimalPicture reads digits, optional ones and, as anything else, separators.
+func (e *evaluation) decimalPicture(p *integerPicture) {
+	for _, r := range p.token {
+		zero, isDigit := zeroOf(r)
 		switch {
-		case digit:
+		case isDigit:
 			if p.mandatory > 0 && zero != p.zero {
 				e.fail("D3131", nil)
 			}
 			p.zero = zero
 			p.mandatory++
-			position++
 		case r == '#':
 			p.optional++
-			position++
 		default:
-			p.groups = append(p.groups, separator{position, r})
+			p.separators = append(p.separators, separator{p.mandatory + p.optional, r})
 		}
 	}
 	if p.mandatory == 0 {
-		p.primary, p.token = '?', primary
+		p.numbering = otherNumbers
 		return
 	}
-	positions := make([]int, len(p.groups))
-	for i, g := range p.groups {
-		if positions[i] = g.position; g.char != p.groups[0].char {
+	slices.Reverse(p.separators)
+	var positions []int
+	for i := range p.separators {
+		p.separators[i].digits = p.mandatory + p.optional - p.separators[i].digits
+		positions = append(positions, p.separators[i].digits)
+		if p.separators[i].char != p.separators[0].char {
 			return
 		}
 	}
-	p.regular = regular(positions)
-}
-
-// regular is the distance of positions that are all multiples of it, without a gap; otherwise 0.
-func regular(positions []int) int {
-	factor := 0
-	for _, p := range positions {
-		for a, b := factor, p; ; a, b = b, a%b {
-			if b == 0 {
-				factor = a
-				break
-			}
-		}
-	}
-	for i := range positions {
-		if !slices.Contains(positions, (i+1)*factor) {
-			return 0
-		}
-	}
-	return factor
+	p.every = interval(positions)
 }
 
 func (e *evaluation) formatInteger(f float64, p *integerPicture) string {
 	n := math.Abs(f)
-	var s string
-	switch p.primary {
-	case 'a':
-		s = toLetters(n, map[byte]rune{'u': 'A', 'l': 'a'}[p.letters])
-	case 'i':
-		e.spend(int(math.Min(n/1000, 1e9)))
-		s = toRoman(n)
-	case 'w':
-		s = toWords(n, p.ordinal)
-	case '1':
-		s = p.decimal(formatDouble(n))
+	var text string
+	switch p.numbering {
+	case decimalNumbers:
+		text = p.decimal(formatDouble(n))
+	case letterNumbers:
+		text = p.letters.write(toLetters(n))
+	case romanNumbers:
+		e.hold(int(math.Min(n/1000, 1e9)))
+		text = p.letters.write(toRoman(n))
+	case wordNumbers:
+		text = p.letters.write(toWords(n, p.ordinal))
 	default:
 		e.fail("D3130", detail{"value": p.token})
 	}
-	switch {
-	case p.primary == 'a' || p.primary == '1':
-	case p.letters == 'u':
-		s = strings.ToUpper(s)
-	case p.letters == 'l':
-		s = strings.ToLower(s)
-	}
 	if f < 0 {
-		return "-" + s
+		return "-" + text
 	}
-	return s
+	return text
 }
 
-func (p *integerPicture) decimal(s string) string {
-	s = strings.Repeat("0", max(0, min(p.mandatory, 1<<16)-len(s))) + s
-	digits := []rune(s)
+func (c letterCase) write(text string) string {
+	switch c {
+	case lowerCase:
+		return strings.ToLower(text)
+	case upperCase:
+		return strings.ToUpper(text)
+	}
+	return text
+}
+
+// decimal writes digits with their separators and their ordinal ending.
+func (p *integerPicture) decimal(digits string) string {
+	digits = atLeast(digits, min(p.mandatory, 1<<16), true)
+	var out strings.Builder
 	for i, r := range digits {
+		p.separate(&out, len(digits)-i, i == 0)
 		if r >= '0' && r <= '9' {
-			digits[i] = r - '0' + p.zero
+			r += p.zero - '0'
 		}
+		out.WriteRune(r)
 	}
-	if p.regular > 0 {
-		for at := len(digits) - p.regular; at > 0; at -= p.regular {
-			digits = slices.Insert(digits, at, p.groups[0].char)
-		}
-	} else {
-		for i := len(p.groups) - 1; i >= 0; i-- {
-			if at := len(digits) - p.groups[i].position; at >= 0 {
-				digits = slices.Insert(digits, at, p.groups[i].char)
-			}
-		}
-	}
-	s = string(digits)
+	p.separate(&out, 0, false)
 	if p.ordinal {
-		suffix := map[byte]string{'1': "st", '2': "nd", '3': "rd"}[s[len(s)-1]]
-		if suffix == "" || len(s) > 1 && s[len(s)-2] == '1' {
-			suffix = "th"
-		}
-		s += suffix
+		out.WriteString(ordinalEnding(out.String()))
 	}
-	return s
+	return out.String()
 }
 
-func toLetters(n float64, first rune) string {
-	var letters []rune
+// separate writes the separators that stand before the last so many digits.
+func (p *integerPicture) separate(out *strings.Builder, rest int, first bool) {
+	if p.every > 0 {
+		if !first && rest > 0 && rest%p.every == 0 {
+			out.WriteRune(p.separators[0].char)
+		}
+		return
+	}
+	for _, s := range slices.Backward(p.separators) {
+		if s.digits == rest {
+			out.WriteRune(s.char)
+		}
+	}
+}
+
+func ordinalEnding(text string) string {
+	if !strings.HasSuffix(text[:len(text)-1], "1") {
+		switch text[len(text)-1] {
+		case '1':
+			return "st"
+		case '2':
+			return "nd"
+		case '3':
+			return "rd"
+		}
+	}
+	return "th"
+}
+
+// toLetters counts a, b, ... z, aa, ab and so on.
+func toLetters(n float64) string {
+	var letters []byte
 	for ; n >= 1; n = math.Floor((n - 1) / 26) {
-		letters = append(letters, rune(math.Mod(n-1, 26))+first)
+		letters = append(letters, 'a'+byte(math.Mod(n-1, 26)))
 	}
 	slices.Reverse(letters)
 	return string(letters)
 }
 
-var romans = []struct {
-	value float64
-	text  string
-}{{1000, "m"}, {900, "cm"}, {500, "d"}, {400, "cd"}, {100, "c"}, {90, "xc"}, {50, "l"}, {40, "xl"}, {10, "x"}, {9, "ix"}, {5, "v"}, {4, "iv"}, {1, "i"}}
-
-func toRoman(n float64) string {
-	var b strings.Builder
-	for _, r := range romans {
-		for ; n >= r.value; n -= r.value {
-			b.WriteString(r.text)
-		}
+func fromLetters(text string, first byte) float64 {
+	n := 0.0
+	for i := range len(text) {
+		n = 26*n + float64(int(text[i])-int(first)+1)
 	}
-	return b.String()
+	return n
 }
 
-func fromRoman(s string) float64 {
-	values := map[byte]float64{'M': 1000, 'D': 500, 'C': 100, 'L': 50, 'X': 10, 'V': 5, 'I': 1}
-	total, most := 0.0, 1.0
-	for i := len(s) - 1; i >= 0; i-- {
-		if v := values[s[i]]; v < most {
-			total -= v
-		} else {
-			most = v
-			total += v
+// romanDigits are the digits of a decimal place by the letters for one, five and ten.
+var romanDigits = []string{"", "1", "11", "111", "15", "5", "51", "511", "5111", "1X"}
+
+func toRoman(n float64) string {
+	thousands := math.Floor(n / 1000)
+	text := strings.Repeat("M", int(thousands))
+	rest := int(n - 1000*thousands)
+	for _, place := range []struct {
+		value   int
+		letters *strings.Replacer
+	}{{100, hundreds}, {10, tenths}, {1, ones}} {
+		text += place.letters.Replace(romanDigits[rest/place.value%10])
+	}
+	return text
+}
+
+var (
+	hundreds = strings.NewReplacer("1", "C", "5", "D", "X", "M")
+	tenths   = strings.NewReplacer("1", "X", "5", "L", "X", "C")
+	ones     = strings.NewReplacer("1", "I", "5", "V", "X", "X")
+)
+
+var romanValues = map[byte]float64{'M': 1000, 'D': 500, 'C': 100, 'L': 50, 'X': 10, 'V': 5, 'I': 1}
+
+// fromRoman adds the letters up; one that stands before a larger one is taken away.
+func fromRoman(text string) float64 {
+	total, before := 0.0, 0.0
+	for i := range len(text) {
+		v := romanValues[text[i]]
+		if total += v; before < v {
+			total -= 2 * before
 		}
+		before = v
 	}
 	return total
 }
 
 // parseInteger reads an integer that was written with a picture.
-func (e *evaluation) parseInteger(s string, p *integerPicture) float64 {
-	switch p.primary {
-	case 'a':
-		first := byte('a')
-		if p.letters == 'u' {
-			first = 'A'
+func (e *evaluation) parseInteger(text string, p *integerPicture) float64 {
+	switch p.numbering {
+	case letterNumbers:
+		if p.letters == upperCase {
+			return fromLetters(text, 'A')
 		}
-		total := 0.0
-		for i := range len(s) {
-			total = total*26 + float64(int(s[i])-int(first)+1)
-		}
-		return total
-	case 'i':
-		return fromRoman(strings.ToUpper(s))
-	case 'w':
-		return fromWords(strings.ToLower(s))
-	case '?':
+		return fromLetters(text, 'a')
+	case romanNumbers:
+		return fromRoman(strings.ToUpper(text))
+	case wordNumbers:
+		return fromWords(strings.ToLower(text))
+	case otherNumbers:
 		e.fail("D3130", detail{"value": p.token})
 	}
 	if p.ordinal {
-		s = s[:max(0, len(s)-2)]
+		text = text[:max(0, len(text)-2)]
 	}
-	if p.regular > 0 {
-		s = strings.ReplaceAll(s, ",", "")
-	}
-	s = strings.Map(func(r rune) rune {
-		if p.regular == 0 && slices.ContainsFunc(p.groups, func(g separator) bool { return g.char == r }) {
+	return leadingNumber(strings.Map(func(r rune) rune {
+		if p.every > 0 && r == ',' || p.every == 0 && p.separates(r) {
 			return -1
 		}
 		return r - p.zero + '0'
-	}, s)
+	}, text))
+}
+
+func (p *integerPicture) separates(r rune) bool {
+	return slices.ContainsFunc(p.separators, func(s separator) bool { return s.char == r })
+}
+
+// leadingNumber is the integer that a text begins with, or NaN.
+func leadingNumber(text string) float64 {
 	end := 0
-	for end < len(s) && (s[end] >= '0' && s[end] <= '9' || end == 0 && s[end] == '-') {
+	for end < len(text) && (text[end] >= '0' && text[end] <= '9' || end == 0 && text[end] == '-') {
 		end++
 	}
-	f, err := strconv.ParseFloat(s[:end], 64)
+	f, err := strconv.ParseFloat(text[:end], 64)
 	if err != nil {
 		return math.NaN()
 	}

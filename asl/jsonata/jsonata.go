@@ -87,7 +87,6 @@ func (x *Expr) Eval(env Env) (result value.Value, defined bool, err error) {
 	if isUndefined(v) {
 		return nil, false, nil
 	}
-	e.depth, e.limits.Depth = 0, maxResultDepth
 	e.measure(v, false)
 	result, ok := e.export(v)
 	if !ok {
@@ -106,6 +105,7 @@ type evaluation struct {
 	bytes  int
 	token  string // the function that runs
 	pos    int
+	nested int // levels of the value that is being visited
 	given  int // how many arguments the built-in function that begins has been given
 }
 
@@ -141,13 +141,18 @@ func (e *evaluation) spend(n int) {
 	e.step(n >> 6)
 }
 
+// into goes one level into a value. A transform can make one that holds itself.
+func (e *evaluation) into() {
+	e.step(1)
+	if e.nested++; e.nested > maxResultDepth {
+		panic(limitError(messageDepth))
+	}
+}
+
 // measure visits a value before it is written or compared, so that one that shares its parts many times over, or is
 // nested too deep, meets the limits. Where it is to be finite, an infinite number in it is an error.
 func (e *evaluation) measure(v any, finite bool) {
-	if e.depth++; e.depth > e.limits.Depth {
-		panic(limitError(messageDepth))
-	}
-	e.step(1)
+	e.into()
 	if f, ok := v.(float64); ok && finite && math.IsInf(f, 0) {
 		e.fail("D1001", detail{"value": f})
 	}
@@ -160,7 +165,7 @@ func (e *evaluation) measure(v any, finite bool) {
 			e.measure(member, finite)
 		}
 	}
-	e.depth--
+	e.nested--
 }
 
 // export turns a result into a value of the engine; what needs no change is shared. ok is false for a function.

@@ -92,8 +92,8 @@ func (e *evaluation) find(f any, args ...any) *found {
 	return m
 }
 
-// units cuts a string by UTF-16 units.
-func units(s string, from, to int) string {
+// cutUnits cuts a string by UTF-16 units.
+func cutUnits(s string, from, to int) string {
 	i, j := byteIndex(s, from), byteIndex(s, to)
 	if i > j {
 		i, j = j, i
@@ -155,7 +155,7 @@ func split(e *evaluation, s string, args []any) any {
 	start := 0
 	for m := e.find(args[1], s); m != nil && len(result) < limit; m = e.find(m.next) {
 		e.spend(16)
-		result = append(result, units(s, start, m.start))
+		result = append(result, cutUnits(s, start, m.start))
 		start = m.end
 	}
 	if len(result) < limit {
@@ -192,7 +192,7 @@ func replace(e *evaluation, s string, args []any) any {
 				e.fail("D3012", detail{"value": replaced})
 			}
 		}
-		before := units(s, position, m.start)
+		before := cutUnits(s, position, m.start)
 		e.spend(len(before) + len(with))
 		out.WriteString(before)
 		out.WriteString(with)

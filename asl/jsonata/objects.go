@@ -24,10 +24,12 @@ func keys(e *evaluation, args []any) any {
 	seen := map[string]bool{}
 	var visit func(v any)
 	visit = func(v any) {
+		e.into()
 		items, _ := elements(v)
 		for _, item := range items {
 			visit(item)
 		}
+		e.nested--
 		o, ok := v.(*value.Object)
 		if !ok {
 			return
@@ -54,12 +56,14 @@ func (e *evaluation) spread(v any) any {
 		if len(items) == 0 {
 			return &sequence{}
 		}
+		e.into()
 		all := value.Array{}
 		for _, item := range items {
 			if s := e.spread(item); !isUndefined(s) {
 				all = append(all, list(s)...)
 			}
 		}
+		e.nested--
 		return all
 	}
 	o, ok := v.(*value.Object)

@@ -10,9 +10,9 @@ import "strconv"
 // origin is where the context of an expression comes from: the steps of a path before it, and further out the origin of
 // the path itself.
 type origin struct {
-	steps    []*step // the nearest is the last
-	filtered bool    // the expression is a predicate of the last of the steps
-	base     expr    // the expression is a predicate of this, which is no path
+	steps    []*step  // the nearest is the last
+	filtered bool     // the expression is a predicate of the last of the steps
+	base     *refined // the expression is a predicate of this, which is no path
 	outer    *origin
 	closed   bool // nothing can be said of what is further out: a % finds nothing at run time
 }
@@ -74,7 +74,7 @@ func (r *resolver) walk(x expr, from *origin) {
 	case *refined:
 		r.walk(x.of, from)
 		for _, filter := range x.predicates {
-			r.walk(filter, &origin{base: x.of, outer: from})
+			r.walk(filter, &origin{base: x, outer: from})
 		}
 		if x.group != nil {
 			r.walkPairs(x.group.pairs, closed)
@@ -105,6 +105,9 @@ func (r *resolver) walkPath(p *path, from *origin) {
 			}
 		}
 		r.walk(s.of, before)
+		if x, ok := s.of.(*refined); ok {
+			s.stream = s.stream || x.stream
+		}
 		for _, t := range s.order {
 			r.walk(t.of, before)
 		}
@@ -140,8 +143,11 @@ func (r *resolver) climb(x *parent, from *origin) *slot {
 		if o.base != nil {
 			if levels > 1 {
 				levels--
-			} else if s := r.seek(o.base, nil, &levels, x); s != nil {
-				return s
+			} else {
+				o.base.stream = true
+				if s := r.seek(o.base.of, nil, &levels, x); s != nil {
+					return s
+				}
 			}
 			continue
 		}

@@ -39,7 +39,7 @@ func (e *evaluation) reader(c component) reader {
 		r.regex = regexp.QuoteMeta(c.literal)
 	case c.name == 'Z' || c.name == 'z':
 		r.regex, r.parse = zoneReader(c)
-	case c.name == 'f' && c.integer != nil && c.integer.primary == '1':
+	case c.name == 'f' && c.integer != nil && c.integer.numbering == decimalNumbers:
 		r.regex, r.parse = "[0-9]+", func(s string) float64 { return e.parseInteger(s[:min(3, len(s))], c.integer) }
 	case c.integer != nil:
 		r.regex = e.integerRegex(c)
@@ -84,19 +84,14 @@ func (e *evaluation) componentNames(c component) map[string]int {
 
 func (e *evaluation) integerRegex(c component) string {
 	p := c.integer
-	upper := p.letters == 'u'
-	switch {
-	case p.primary == 'a' && upper:
-		return "[A-Z]+"
-	case p.primary == 'a':
-		return "[a-z]+"
-	case p.primary == 'i' && upper:
-		return "[MDCLXVI]+"
-	case p.primary == 'i':
-		return "[mdclxvi]+"
-	case p.primary == 'w':
+	switch p.numbering {
+	case letterNumbers:
+		return p.letters.pick("[a-z]+", "[A-Z]+")
+	case romanNumbers:
+		return p.letters.pick("[mdclxvi]+", "[MDCLXVI]+")
+	case wordNumbers:
 		return wordRegex
-	case p.primary == '?':
+	case otherNumbers:
 		e.fail("D3130", detail{"value": p.token})
 	}
 	regex := "[0-9]+"
@@ -112,12 +107,19 @@ func (e *evaluation) integerRegex(c component) string {
 	return regex
 }
 
+func (c letterCase) pick(lower, upper string) string {
+	if c == upperCase {
+		return upper
+	}
+	return lower
+}
+
 // zoneReader reads an offset in minutes.
 func zoneReader(c component) (string, func(s string) float64) {
 	regex, skip := "[-+][0-9]+", 0
 	separator := ""
-	if c.integer != nil && c.integer.regular > 0 {
-		separator = string(c.integer.groups[0].char)
+	if c.integer != nil && c.integer.every > 0 {
+		separator = string(c.integer.separators[0].char)
 		regex += regexp.QuoteMeta(separator) + "[0-9]+"
 	}
 	if c.name == 'z' {

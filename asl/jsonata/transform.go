@@ -63,6 +63,8 @@ func (e *evaluation) transform(x *transform, match any, env *frame) {
 // clone copies a value deeply, so that it can be changed; functions become empty text.
 func (e *evaluation) clone(v any) any {
 	e.spend(32)
+	e.into()
+	defer func() { e.nested-- }()
 	if items, ok := elements(v); ok {
 		copied := make(value.Array, len(items))
 		for i, item := range items {

@@ -106,6 +106,7 @@ type (
 		group      *grouping
 		keep       bool   // []
 		focus      string // @$focus, for the path whose first step this becomes
+		stream     bool   // the items carry variables, so that a predicate finds the parent of one
 	}
 )
 

@@ -183,12 +183,13 @@ func (e *evaluation) truthy(v any) bool {
 		return v.lambda != nil
 	}
 	items, _ := elements(v)
-	for _, item := range items {
-		if e.truthy(item) {
-			return true
-		}
+	e.into()
+	found := false
+	for i := 0; i < len(items) && !found; i++ {
+		found = e.truthy(items[i])
 	}
-	return false
+	e.nested--
+	return found
 }
 
 // equal compares deeply; objects without regard to order.
@@ -252,6 +253,7 @@ func (e *evaluation) member(v any, name string) any {
 	if !ok {
 		return undefined
 	}
+	e.into()
 	result := &sequence{}
 	for _, item := range items {
 		m := e.member(item, name)
@@ -266,5 +268,6 @@ func (e *evaluation) member(v any, name string) any {
 			result.add(m)
 		}
 	}
+	e.nested--
 	return result
 }

@@ -16,18 +16,20 @@ func (e *evaluation) path(p *path, context any, env *frame) any {
 	}
 	var result any = undefined
 	var tuples *stream
+	streaming := false
 	for i, s := range p.steps {
+		streaming = streaming || s.stream
 		switch {
 		case i == 0 && isFixed(s.of):
 			result = e.stepValue(s, together(items, isArray), env)
-		case s.stream || tuples != nil:
+		case streaming:
 			tuples = e.streamStep(s, items, tuples, env)
 			continue
 		default:
 			result = e.plainStep(s, items, env, i == len(p.steps)-1)
 		}
 		if next, ok := elements(result); isUndefined(result) || ok && len(next) == 0 {
-			if !s.stream {
+			if !streaming {
 				break
 			}
 		} else if s.focus == "" {

@@ -2,84 +2,98 @@ package jsonata
 
 import (
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 )
 
 var (
-	smallWords = strings.Fields("Zero One Two Three Four Five Six Seven Eight Nine Ten Eleven Twelve Thirteen Fourteen Fifteen Sixteen Seventeen Eighteen Nineteen")
-	ordinals   = strings.Fields("Zeroth First Second Third Fourth Fifth Sixth Seventh Eighth Ninth Tenth Eleventh Twelfth Thirteenth Fourteenth Fifteenth Sixteenth Seventeenth Eighteenth Nineteenth")
-	decades    = strings.Fields("Twenty Thirty Forty Fifty Sixty Seventy Eighty Ninety Hundred")
-	magnitudes = strings.Fields("Thousand Million Billion Trillion")
+	units = strings.Fields("Zero One Two Three Four Five Six Seven Eight Nine Ten Eleven Twelve Thirteen Fourteen Fifteen Sixteen Seventeen Eighteen Nineteen")
+	tens  = strings.Fields("Zero Ten Twenty Thirty Forty Fifty Sixty Seventy Eighty Ninety")
+
+	// irregularOrdinals are the words that do not just get a th.
+	irregularOrdinals = map[string]string{"One": "First", "Two": "Second", "Three": "Third", "Five": "Fifth", "Eight": "Eighth", "Nine": "Ninth", "Twelve": "Twelfth"}
+
+	// magnitudes are counted from the largest on; what is beyond the trillions are many trillions.
+	magnitudes = []magnitude{{1e12, "Trillion"}, {1e9, "Billion"}, {1e6, "Million"}, {1e3, "Thousand"}, {100, "Hundred"}}
+
 	wordValues = valuesOfWords()
 	wordRegex  = regexOfWords()
 )
 
-// toWords writes a number in English words.
-func toWords(n float64, ordinal bool) string { return words(n, false, ordinal) }
-
-// words writes a part of a number; follows says that a larger part stands before it.
-func words(n float64, follows, ordinal bool) string {
-	and, comma := "", ""
-	if follows {
-		and, comma = " and ", ", "
-	}
-	tail := func(rest float64) string {
-		switch {
-		case rest > 0:
-			return words(rest, true, ordinal)
-		case ordinal:
-			return "th"
-		}
-		return ""
-	}
-	switch {
-	case n < 20 && ordinal:
-		return and + ordinals[int(n)]
-	case n < 20:
-		return and + smallWords[int(n)]
-	case n < 100:
-		text := and + decades[int(n)/10-2]
-		if rest := math.Mod(n, 10); rest >= 1 {
-			return text + "-" + words(rest, false, ordinal)
-		}
-		if ordinal {
-			return text[:len(text)-1] + "ieth"
-		}
-		return text
-	case n < 1000:
-		return comma + smallWords[int(n)/100] + " Hundred" + tail(math.Mod(n, 100))
-	}
-	m := min(int(math.Log10(n)/3), len(magnitudes))
-	factor := math.Pow(10, float64(3*m))
-	for m > 1 && n < factor {
-		m--
-		factor /= 1000
-	}
-	count := math.Floor(n / factor)
-	return comma + words(count, false, false) + " " + magnitudes[m-1] + tail(n-count*factor)
+type magnitude struct {
+	value float64
+	name  string
 }
 
+// toWords writes a whole number in English words.
+func toWords(n float64, ordinal bool) string {
+	var b strings.Builder
+	for _, m := range magnitudes {
+		if n < m.value {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString(", ")
+		}
+		count := math.Floor(n / m.value)
+		n -= count * m.value
+		b.WriteString(toWords(count, false) + " " + m.name)
+	}
+	if small := int(n); small > 0 || b.Len() == 0 {
+		if b.Len() > 0 {
+			b.WriteString(" and ")
+		}
+		b.WriteString(belowHundred(small))
+	}
+	if ordinal {
+		return toOrdinal(b.String())
+	}
+	return b.String()
+}
+
+func belowHundred(n int) string {
+	switch {
+	case n < 20:
+		return units[n]
+	case n%10 == 0:
+		return tens[n/10]
+	}
+	return tens[n/10] + "-" + units[n%10]
+}
+
+// toOrdinal makes the last word of a number an ordinal.
+func toOrdinal(text string) string {
+	i := strings.LastIndexAny(text, " -") + 1
+	word := text[i:]
+	if irregular, ok := irregularOrdinals[word]; ok {
+		return text[:i] + irregular
+	}
+	if stem, ok := strings.CutSuffix(word, "y"); ok {
+		return text[:i] + stem + "ieth"
+	}
+	return text + "th"
+}
+
+// valuesOfWords are the values of all words, cardinal and ordinal, in small letters.
 func valuesOfWords() map[string]float64 {
-	values := map[string]float64{"hundredth": 100}
-	for i := range smallWords {
-		values[strings.ToLower(smallWords[i])] = float64(i)
-		values[strings.ToLower(ordinals[i])] = float64(i)
+	values := map[string]float64{}
+	add := func(word string, value float64) {
+		values[strings.ToLower(word)] = value
+		values[strings.ToLower(toOrdinal(word))] = value
 	}
-	for i, word := range decades {
-		word = strings.ToLower(word)
-		values[word] = float64(10 * (i + 2))
-		values[word[:len(word)-1]+"ieth"] = values[word]
+	for i, word := range units {
+		add(word, float64(i))
 	}
-	for i, word := range magnitudes {
-		word = strings.ToLower(word)
-		values[word] = math.Pow(1000, float64(i+1))
-		values[word+"th"] = values[word]
+	for i, word := range tens[2:] {
+		add(word, float64(10*(i+2)))
+	}
+	for _, m := range magnitudes {
+		add(m.name, m.value)
 	}
 	return values
 }
 
+// regexOfWords matches a number in words; longer words come first, so that they are not taken for shorter ones.
 func regexOfWords() string {
 	all := []string{"and", `[\-, ]`}
 	for word := range wordValues {
@@ -94,27 +108,28 @@ func regexOfWords() string {
 	return "(?:" + strings.Join(all, "|") + ")+"
 }
 
-var betweenWords = regexp.MustCompile(`,\s|\sand\s|[\s\\-]`)
-
-func fromWords(s string) float64 {
-	segments := []float64{0}
-	for _, word := range betweenWords.Split(s, -1) {
+// fromWords reads a number in small English words; a word that is none gives NaN.
+func fromWords(text string) float64 {
+	words := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '-' || r == ',' })
+	total, part := 0.0, 0.0
+	for _, word := range words {
 		v, ok := wordValues[word]
-		last := &segments[len(segments)-1]
 		switch {
+		case word == "and":
 		case !ok:
-			*last *= math.NaN()
-		case v >= 100:
-			*last *= v
-		case *last >= 1000:
-			segments = append(segments, v)
+			return math.NaN()
+		case v < 100:
+			part += v
+		case v == 100:
+			part *= v
+		case v == 1e12: // trillions of all that has come before
+			total, part = (total+part)*v, 0
 		default:
-			*last += v
+			total, part = total+part*v, 0
 		}
 	}
-	total := 0.0
-	for _, s := range segments {
-		total += s
+	if len(words) == 0 {
+		return math.NaN()
 	}
-	return total
+	return total + part
 }

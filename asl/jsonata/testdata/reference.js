@@ -12,6 +12,12 @@ const lines = require('readline').createInterface({input: process.stdin});
     } catch (e) {
       answer = {code: e.code || 'crash'};
     }
-    console.log(JSON.stringify(answer));
+    let text;
+    try {
+      text = JSON.stringify(answer);
+    } catch (e) {
+      text = '{"code":"crash"}'; // the value holds itself
+    }
+    console.log(text);
   }
 })();
