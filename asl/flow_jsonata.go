@@ -17,10 +17,15 @@ func (c *compiler) queryFlow(p place) flow {
 func (f *queryFlow) effective(env *Env) (*value.Doc, error) { return env.Input, nil }
 
 func (f *queryFlow) arguments(env *Env) (*value.Doc, error) {
-	if f.template == nil {
-		return env.Input, nil
+	doc := env.Input
+	if f.template != nil {
+		var err error
+		if doc, err = f.template.render(env); err != nil {
+			return nil, err
+		}
 	}
-	return f.template.render(env)
+	env.passed(AfterArguments, doc)
+	return doc, nil
 }
 
 // queryExit makes what a JSONata state, rule or catcher hands on: Output, or else its result as it is.

@@ -31,4 +31,9 @@
 // as such. Step panics only on its own bugs, which the checks beside Root and Frame catch at the end of every step.
 //
 // An execution that did not succeed keeps the frames in which it ended, as they were: what a redrive starts from.
+//
+// # Inspection
+//
+// A test of one state (TestState) is an execution like any other whose events carry an Inspection: it begins with that state,
+// notes what it sees at each stage, and ends with the state. There is no second interpreter for it.
 package machine

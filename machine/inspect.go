@@ -19,6 +19,8 @@ type Inspection struct {
 	Retries uint32
 	// Context is the context object; nil: the one that the execution has.
 	Context *value.Object
+	// Variables are the workflow variables that there are when the state is entered.
+	Variables []asl.Variable
 	// Read gives the items that a distributed Map's reader would read; nil: they are not known. Its error is an *asl.Error.
 	Read func(r *asl.ItemReader) ([]*value.Doc, error)
 
@@ -29,6 +31,8 @@ type Inspection struct {
 type Seen struct {
 	Stages map[asl.Stage]*value.Doc
 	Next   *asl.State // where the state leads to; nil if nowhere
+	// Assigned are all variables that there are after the state was left, by name; nil if it was not left.
+	Assigned []asl.Variable
 
 	// The error that the state's work ended in, if any, with the indexes of the retrier and the catcher that it matched.
 	// RetryDelay is set if the state is to be tried again.
@@ -43,11 +47,15 @@ type Seen struct {
 	Inputs []*value.Doc
 }
 
-// saw notes what a document is at a stage, if TestState shows it of the type of state.
-func (in *Inspection) saw(stage asl.Stage, doc *value.Doc) {
+// Saw notes what a document is at a stage, if TestState shows it of the type of state.
+func (in *Inspection) Saw(stage asl.Stage, doc *value.Doc) {
 	switch in.State.Type {
 	case asl.Parallel:
 		if stage != asl.AfterResultSelector && stage != asl.AfterResultPath {
+			return
+		}
+	case asl.Pass:
+		if stage == asl.AfterArguments {
 			return
 		}
 	case asl.Choice, asl.Wait, asl.Succeed, asl.Fail:
@@ -67,6 +75,14 @@ func (w *run) inspected() (retries uint32) {
 		return 0
 	}
 	return w.inspect.Retries
+}
+
+// seeExit notes where the state leads to and the variables that there are.
+func (w *run) seeExit(f *Frame, next *asl.State) {
+	w.inspect.Next, w.inspect.Assigned = next, []asl.Variable{}
+	for i := range f.vars {
+		w.inspect.Assigned = append(w.inspect.Assigned, asl.Variable{Name: f.vars[i].name, Value: w.read(&f.vars[i].value)})
+	}
 }
 
 // seeFailure notes an error of the state's work.
@@ -97,7 +113,7 @@ func (w *run) seeMap(f *Frame, s *asl.State, effective *value.Doc, items []*valu
 			return false
 		}
 		if fields.Reader.ItemsPointer != "" {
-			in.saw(asl.AfterItemsPointer, list(items))
+			in.Saw(asl.AfterItemsPointer, list(items))
 		}
 	}
 	in.Inputs = make([]*value.Doc, len(items))
@@ -111,7 +127,7 @@ func (w *run) seeMap(f *Frame, s *asl.State, effective *value.Doc, items []*valu
 		}
 	}
 	if s.HasItemSelector() {
-		in.saw(asl.AfterItemSelector, list(in.Inputs))
+		in.Saw(asl.AfterItemSelector, list(in.Inputs))
 	}
 	return true
 }

@@ -103,7 +103,7 @@ func ceilMs(t time.Time) int64 {
 
 func (w *run) workFail(f *Frame, s *asl.State, raw *value.Doc) {
 	if w.inspect != nil && s.Language == asl.JSONPath {
-		w.inspect.saw(asl.AfterInputPath, raw)
+		w.inspect.Saw(asl.AfterInputPath, raw)
 	}
 	name, cause, err := s.FailWith(w.env(f, forFields, raw))
 	if err != nil {
@@ -163,7 +163,8 @@ func (w *run) exit(f *Frame, s *asl.State, next *asl.State, output *value.Doc, s
 	w.noteSize(output)
 	f.phase, f.attempt, f.timeout, f.beat = entering, 0, 0, 0
 	if w.inspect != nil {
-		w.inspect.Next, next = next, nil
+		w.seeExit(f, next)
+		next = nil
 	}
 	if next == nil {
 		w.finish(f, output)

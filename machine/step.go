@@ -81,7 +81,7 @@ func Step(def *asl.Definition, pieces Pieces, ev Event, lim Limits) Result {
 	w := &run{def: def, pieces: pieces, lim: lim.withDefaults(), gone: ev.Gone, inspect: ev.Inspection}
 	w.contextOf, w.randomOf, w.variableOf = w.context, w.nextRandom, w.lookUp
 	if w.inspect != nil {
-		w.trace = w.inspect.saw
+		w.trace = w.inspect.Saw
 	}
 	if ev.Kind == Started {
 		w.clock(ev.Now, 0)
@@ -127,7 +127,13 @@ func (w *run) begin(s *Start) {
 	if w.inspect != nil {
 		first = w.inspect.State
 	}
-	w.newFrame(&Frame{id: w.root.frames, state: first.ID, phase: entering, raw: slot{doc: s.Input}})
+	f := &Frame{id: w.root.frames, state: first.ID, phase: entering, raw: slot{doc: s.Input}}
+	w.newFrame(f)
+	if w.inspect != nil {
+		if x := w.assign(f, first, w.inspect.Variables); x != nil {
+			w.fail(f, *x)
+		}
+	}
 }
 
 // take applies an event to the state. If it changes nothing, taken is false and answer says why.

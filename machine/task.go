@@ -224,7 +224,7 @@ func (w *run) taskSucceeded(f *Frame, s *asl.State, result *value.Doc) {
 		return
 	}
 	if w.inspect != nil {
-		w.inspect.saw(asl.StageResult, result)
+		w.inspect.Saw(asl.StageResult, result)
 	}
 	e := w.followTask(f, s, EventTaskSucceeded, EventLambdaFunctionSucceeded, EventActivitySucceeded)
 	e.Output = result

@@ -78,3 +78,20 @@ func (t *stateTest) checkContext(name string, part value.Value) error {
 func (t *stateTest) awaitsToken() bool {
 	return t.state.Type == asl.Task && t.state.Task.Integration.Pattern != asl.RequestResponse
 }
+
+// variablesOf reads the workflow variables that a request brings.
+func variablesOf(text *string) ([]asl.Variable, error) {
+	if text == nil {
+		return nil, nil
+	}
+	v, err := value.Parse([]byte(*text))
+	o, ok := v.(*value.Object)
+	if err != nil || !ok {
+		return nil, invalid("Variables must be a valid JSON object")
+	}
+	var list []asl.Variable
+	for name, v := range o.All() {
+		list = append(list, asl.Variable{Name: name, Value: value.Of(v)})
+	}
+	return list, nil
+}

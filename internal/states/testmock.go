@@ -83,7 +83,7 @@ func (t *stateTest) iterations() *engine.Outcome {
 			e := err.(*asl.Error)
 			return failedOutcome(e.Name, e.Cause)
 		}
-		seen.Stages[asl.AfterItemBatcher] = listOf(children)
+		seen.Saw(asl.AfterItemBatcher, listOf(children))
 	}
 	if !known && t.Mock.Result != nil {
 		children, known = value.Elements([]byte(*t.Mock.Result))

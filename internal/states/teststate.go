@@ -127,6 +127,9 @@ func (t *stateTest) check() error {
 		t.seen.Context, err = t.mockedContext()
 	}
 	if err == nil {
+		t.seen.Variables, err = variablesOf(t.Variables)
+	}
+	if err == nil {
 		t.input, err = executionInput(t.Input)
 	}
 	return err
@@ -218,6 +221,9 @@ func (t *stateTest) inspection() []byte {
 			b = appendMember(b, string(s), doc.String())
 		}
 	}
+	if variables := t.variables(); variables.Len() > 0 {
+		b = appendMember(b, "variables", value.Of(variables).String())
+	}
 	if m := t.seen.Map; m != nil {
 		count, percentage := t.state.Tolerated()
 		b = fmt.Appendf(b, `,"maxConcurrency":%d`, m.MaxConcurrency)
@@ -232,6 +238,19 @@ func (t *stateTest) inspection() []byte {
 		b = append(append(b, `,"errorDetails":`...), closeObject(details)...)
 	}
 	return closeObject(b)
+}
+
+// variables are the workflow variables after the state.
+func (t *stateTest) variables() *value.Object {
+	list := t.seen.Assigned
+	if list == nil {
+		list = t.seen.Variables
+	}
+	o := &value.Object{}
+	for _, v := range list {
+		o.Set(v.Name, v.Value.Value())
+	}
+	return o
 }
 
 // errorDetails says who took the error.

@@ -120,6 +120,35 @@ func TestStateFlow(t *testing.T) {
 				"mock": object{"result": `[1,2]`}, "stateConfiguration": object{"mapIterationFailureCount": 2}},
 			object{"status": "FAILED", "error": "States.ExceedToleratedFailureThreshold", "cause": "The specified tolerated failure threshold was exceeded"},
 		},
+		"JSONata and variables": {
+			object{"definition": `{"Type":"Task","QueryLanguage":"JSONata","Resource":"arn:aws:states:::sqs:sendMessage","Arguments":{"a":"{% $states.input.x + $v %}"},
+				"Assign":{"v":"{% $states.result.echo.a %}","w":2},"Output":"{% $v %}","Next":"N"}`, "input": `{"x":1}`, "roleArn": role,
+				"variables": `{"v":4,"u":[1]}`, "inspectionLevel": "DEBUG"},
+			object{"status": "SUCCEEDED", "nextState": "N", "output": `4`, "inspectionData": object{"input": `{"x":1}`, "afterArguments": `{"a":5}`,
+				"result": `{"echo":{"a":5}}`, "variables": `{"u":[1],"v":5,"w":2}`}},
+		},
+		"variables of a failed state": {
+			object{"definition": `{"Type":"Pass","QueryLanguage":"JSONata","Output":"{% $nothing %}","Assign":{"v":1},"End":true}`, "input": `{}`,
+				"variables": `{"u":1}`, "inspectionLevel": "DEBUG"},
+			object{"status": "FAILED", "error": "States.QueryEvaluationError",
+				"cause":          "The JSONata expression '$nothing' specified for the field 'Output' returned nothing (undefined).",
+				"inspectionData": object{"input": `{}`, "variables": `{"u":1}`}},
+		},
+		"a JSONata Map within a machine": {
+			object{"definition": `{"QueryLanguage":"JSONata","StartAt":"M","States":{"M":{"Type":"Map","Items":"{% $states.input %}","MaxConcurrency":"{% $m %}",
+				"ItemSelector":{"twice":"{% $states.context.Map.Item.Value * 2 %}"},
+				"ItemProcessor":{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}},"Next":"E"},"E":{"Type":"Succeed"}}}`, "stateName": "M",
+				"variables": `{"m":3}`, "input": `[1,2]`, "inspectionLevel": "DEBUG", "mock": object{"result": `[5]`}},
+			object{"status": "SUCCEEDED", "nextState": "E", "output": `[5]`, "inspectionData": object{"input": `[1,2]`,
+				"afterItemSelector": `[{"twice":2},{"twice":4}]`, "maxConcurrency": 3.0, "variables": `{"m":3}`}},
+		},
+		"batches of a JSONata Map": {
+			object{"definition": `{"Type":"Map","QueryLanguage":"JSONata","Items":[1,2,3],"ItemBatcher":{"MaxItemsPerBatch":2},
+				"ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"EXPRESS"},"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}},"End":true}`,
+				"inspectionLevel": "DEBUG", "mock": object{"result": `[5]`}},
+			object{"status": "SUCCEEDED", "output": `[5]`, "inspectionData": object{"input": `{}`, "afterItemBatcher": `[{"Items":[1,2]},{"Items":[3]}]`,
+				"maxConcurrency": 0.0}},
+		},
 		"a file of items": {
 			object{"definition": distributed(`"ItemReader":{"Resource":"arn:aws:states:::s3:getObject","Parameters":{"Bucket":"b","Key":"k"},
 				"ReaderConfig":{"InputType":"JSON","ItemsPointer":"/a","MaxItems":2}},`), "input": `{}`, "inspectionLevel": "DEBUG",
@@ -201,6 +230,7 @@ func TestStateRefusals(t *testing.T) {
 		{"ValidationException", "", object{"definition": task, "mock": result, "stateConfiguration": object{"mapItemReaderData": "[]"}}},
 		{"ValidationException", "", object{"definition": parallel, "mock": object{"result": `[1]`}, "stateConfiguration": object{"errorCausedByState": "X"}}},
 		{"ValidationException", "", object{"definition": task, "roleArn": role, "context": "{}"}},
+		{"ValidationException", "", object{"definition": task, "mock": result, "variables": "[]"}},
 		{"ValidationException", "Invalid Context object provided: Field 'Task' is not allowed", object{"definition": task, "mock": result, "context": `{"Task":{"Token":"t"}}`}},
 		{"ValidationException", "Invalid Context object provided: State.RetryCount must be a number", object{"definition": task, "mock": result, "context": `{"State":{"RetryCount":"1"}}`}},
 	} {
