@@ -40,15 +40,16 @@ type EventKind uint8
 
 // The kinds of event that Step takes.
 const (
-	Started         EventKind = iota + 1 // Start is set; there is no state yet
-	TaskSubmitted                        // .sync and .waitForTaskToken: the request was accepted; Output is its response
-	TaskSucceeded                        // Output is the result
-	TaskFailed                           // Error, Cause
-	TaskHeartbeat                        // SendTaskHeartbeat
-	ActivityClaimed                      // a worker polled the task; Worker is its name
-	TimerFired                           // Timer
-	StopRequested                        // StopExecution; Error, Cause (nil if not given)
-	Continue                             // the last Result said More
+	Started          EventKind = iota + 1 // Start is set; there is no state yet
+	TaskSubmitted                         // .sync and .waitForTaskToken: the request was accepted; Output is its response
+	TaskSucceeded                         // Output is the result
+	TaskFailed                            // Error, Cause
+	TaskHeartbeat                         // SendTaskHeartbeat
+	ActivityClaimed                       // a worker polled the task; Worker is its name
+	TimerFired                            // Timer
+	StopRequested                         // StopExecution; Error, Cause (nil if not given)
+	Continue                              // the last Result said More
+	RedriveRequested                      // RedriveExecution; a no-op if the execution is NotRedrivable
 )
 
 // Event is one thing that happened to an execution.

@@ -28,6 +28,7 @@ const (
 func (w *run) env(f *Frame, purpose uint32, input *value.Doc) *asl.Env {
 	w.at.frame, w.at.purpose, w.at.item = f, purpose, nil
 	w.at.context, w.at.random = nil, nil
+	w.at.origin = origin{f.retryCount, w.root.redrives, w.root.redriven}
 	w.at.env = asl.Env{Input: input, Context: w.contextOf, Random: w.randomOf, Variables: w.variableOf, Now: w.now, Trace: w.trace}
 	return &w.at.env
 }
@@ -38,6 +39,7 @@ type evaluation struct {
 	frame   *Frame
 	purpose uint32
 	item    *value.Doc // Map.Item.Value, nil outside ItemSelector
+	origin  origin
 	context *value.Doc
 	random  *rand.ChaCha8
 }
@@ -50,7 +52,10 @@ func (w *run) nextRandom() uint64 {
 		copy(key[:], w.root.start.Seed[:])
 		binary.BigEndian.PutUint32(key[16:], f.id)
 		binary.BigEndian.PutUint32(key[20:], uint32(f.enteredEvent))
-		binary.BigEndian.PutUint32(key[24:], f.retryCount)
+		binary.BigEndian.PutUint32(key[24:], w.at.origin.retries)
+		for i := range 4 { // a redrive makes its attempts anew
+			key[i] ^= byte(w.at.origin.redrives >> (8 * i))
+		}
 		binary.BigEndian.PutUint32(key[28:], w.at.purpose)
 		w.at.random = rand.NewChaCha8(key)
 	}
@@ -89,14 +94,14 @@ func (w *run) contextObject() *value.Object {
 		value.Member{Name: "RoleArn", Value: r.start.RoleARN},
 	)
 	if w.inspect == nil { // AWS's TestState has none
-		execution.Set("RedriveCount", value.Int(0))
+		w.at.origin.set(execution)
 	}
 	state := value.NewObject(
 		value.Member{Name: "Name", Value: s.Name},
 		value.Member{Name: "EnteredTime", Value: timestamp(f.entered)},
 	)
 	if s.Type == asl.Task || s.Type == asl.Parallel || s.Type == asl.Map {
-		state.Set("RetryCount", value.Int(int64(f.retryCount)))
+		state.Set("RetryCount", value.Int(int64(w.at.origin.retries)))
 	}
 	o := value.NewObject(
 		value.Member{Name: "Execution", Value: execution},

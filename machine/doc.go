@@ -30,7 +30,7 @@
 // Map around it, and at last ends the execution. An event that is late, repeated or unknown changes nothing and is answered
 // as such. Step panics only on its own bugs, which the checks beside Root and Frame catch at the end of every step.
 //
-// An execution that did not succeed keeps the frames in which it ended, as they were: what a redrive starts from.
+// An execution that did not succeed keeps the frames in which it ended, as they were: what a redrive (redrive.go) starts from.
 //
 // # Inspection
 //

@@ -89,19 +89,20 @@ func (w *run) items(f *Frame, s *asl.State) (effective *value.Doc, items []*valu
 	if fan.items == nil {
 		var err error
 		env := w.env(f, forEffective, w.read(&f.raw))
-		env.Now = fromMs(fan.since)
+		w.asFannedOut(fan)
 		fan.effective, err = s.Effective(env)
 		must(err == nil, "an evaluation repeats itself")
 		env = w.env(f, forItems, fan.effective)
-		env.Now = fromMs(fan.since)
+		w.asFannedOut(fan)
 		fan.items, err = s.Items(env)
 		must(err == nil && len(fan.items) == int(fan.length), "an evaluation repeats itself")
 	}
 	return fan.effective, fan.items
 }
 
-// launch starts iterations until the Map's limit of running ones is reached; they follow from event prev.
-func (w *run) launch(f *Frame, s *asl.State, prev int64) {
+// launch starts iterations until the Map's limit of running ones is reached; they follow from event prev. It reports false
+// if the Map has failed over it.
+func (w *run) launch(f *Frame, s *asl.State, prev int64) bool {
 	fan := f.fan
 	for fan.running < fan.limit && fan.next < fan.length {
 		effective, items := w.items(f, s)
@@ -111,11 +112,11 @@ func (w *run) launch(f *Frame, s *asl.State, prev int64) {
 		input, err := s.ItemInput(env, items[i])
 		if err != nil {
 			w.failLaunch(f, w.stateFailure(f, s, err))
-			return
+			return false
 		}
 		if w.tooLarge(input) {
 			w.failLaunch(f, dataLimit(s.Name))
-			return
+			return false
 		}
 		e := w.event(EventMapIterationStarted, prev)
 		e.Name, e.Index = s.Name, int64(i)
@@ -127,14 +128,17 @@ func (w *run) launch(f *Frame, s *asl.State, prev int64) {
 			state: s.Map.Processor.Start.ID, phase: entering, raw: slot{doc: input}, last: e.ID,
 		})
 	}
+	return true
 }
 
 // failLaunch fails a Map whose next iteration's input cannot be made.
 func (w *run) failLaunch(f *Frame, x failure) {
 	w.abortChildren(f, nil)
-	if f.fan.running == 0 {
-		w.discard(f)
-		f.phase = halted
+	switch {
+	case *x.name == errDataLimit:
+		w.discard(f) // a redrive starts all over
+	case f.fan.running == 0:
+		f.phase = gathering
 	}
 	w.fail(f, x)
 }
@@ -153,15 +157,16 @@ func (w *run) finishChild(c *Frame, output *value.Doc) {
 	}
 	w.removeFrame(c)
 	fan.running--
-	if s.Type == asl.Map {
-		w.launch(p, s, last)
+	if s.Type == asl.Map && !w.launch(p, s, last) {
+		return
 	}
-	if p.fan == fan && fan.running == 0 {
+	if fan.running == 0 {
 		w.collect(p, s)
 	}
 }
 
-// collect ends a Parallel or Map whose children have all finished: its result is the array of theirs, in index order.
+// collect ends a Parallel or Map whose children have all finished: its result is the array of theirs, in index order. They
+// are kept until the state is left, so that a redrive needs not make them again.
 func (w *run) collect(f *Frame, s *asl.State) {
 	fan := f.fan
 	result := []byte{'['}
@@ -170,11 +175,9 @@ func (w *run) collect(f *Frame, s *asl.State) {
 			result = append(result, ',')
 		}
 		result = append(result, w.payload(fan.results+i).Bytes()...)
-		w.dropPayload(fan.results + i)
 	}
 	result = append(result, ']')
-	w.clear(&fan.input)
-	f.fan, f.phase = nil, halted
+	f.phase = gathering
 	// Both Succeeded and Exited follow from the last child's end (spec.md D.2 rule 4).
 	if s.Type == asl.Map {
 		w.event(EventMapStateSucceeded, f.last)
@@ -205,7 +208,10 @@ func (w *run) discard(f *Frame) {
 		return
 	}
 	for i := range fan.next {
-		c := w.frame(fan.first + i)
+		var c *Frame
+		if fan.running > 0 {
+			c = w.frame(fan.first + i)
+		}
 		if c == nil {
 			w.dropPayload(fan.results + i)
 			continue
@@ -214,7 +220,7 @@ func (w *run) discard(f *Frame) {
 		w.removeFrame(c)
 	}
 	w.clear(&fan.input)
-	f.fan = nil
+	f.fan, f.phase = nil, halted
 }
 
 // abortChildren records and carries out the end of a fan-out's children after one of them failed, or after the fan-out

@@ -19,12 +19,13 @@ const (
 	submitted                  // the task's answer
 	fannedOut                  // its branches or iterations
 	halted                     // nothing: its state failed or was abandoned; only inside a step and after the execution's end
+	gathering                  // its turn, to go on with its branches or iterations: to start more, or to make a result of theirs
 	phasesEnd
 )
 
 var phaseNames = [phasesEnd]string{
 	entering: "entering", retrying: "retrying", waiting: "waiting", delaying: "delaying", scheduled: "scheduled",
-	started: "started", submitted: "submitted", fannedOut: "fanned out", halted: "halted",
+	started: "started", submitted: "submitted", fannedOut: "fanned out", halted: "halted", gathering: "gathering",
 }
 
 func (p phase) String() string { return phaseNames[p] }
@@ -55,6 +56,10 @@ type Frame struct {
 	answered *answer
 	fan      *fanout
 	vars     []variable // of the frame's scope, by name
+
+	// Of a distributed Map: the attempt by which its map run was begun, 0 if a redrive is to begin another one, and how often
+	// that run was redriven.
+	mapRun, mapRunRedrives uint32
 }
 
 // answer is the final answer to a task that has come before the word that the request was submitted.
@@ -74,7 +79,8 @@ type fanout struct {
 	limit   uint32 // of running
 	first   uint32
 	results uint32
-	input   slot // of a Parallel: what its branches start with
+	input   slot    // of a Parallel: what its branches start with
+	origin  *origin // nil: what the frame and the root say now
 
 	// A Map's effective input and items: computed from the frame when first needed, never stored.
 	effective *value.Doc
@@ -97,7 +103,9 @@ func (f *Frame) copy() *Frame {
 }
 
 // runnable reports whether the frame stands in the queue.
-func (f *Frame) runnable() bool { return f.phase == entering || f.phase == retrying }
+func (f *Frame) runnable() bool {
+	return f.phase == entering || f.phase == retrying || f.phase == gathering
+}
 
 // inTask reports whether an attempt of a task is under way.
 func (f *Frame) inTask() bool { return f.phase >= scheduled && f.phase <= submitted }
@@ -109,7 +117,7 @@ func (f *Frame) check() {
 	must((f.due != 0) == (f.phase == waiting || f.phase == delaying), "a wait has its timer")
 	must(f.taskDue == 0 || f.phase == started || f.phase == submitted, "task timer without a task")
 	must(f.beatDue == 0 || f.phase == started || f.phase == submitted, "heartbeat timer without a task")
-	must((f.fan != nil) == (f.phase == fannedOut), "children belong to a fan-out")
+	must((f.fan != nil) == (f.phase == fannedOut || f.phase == gathering), "children belong to a fan-out")
 	must(f.attempt != 0 || !f.inTask() && f.due == 0, "an attempt has a number")
 	must(f.answered == nil || f.phase == started && f.taskDue == 0 && f.beatDue == 0, "a held answer waits for the submission only")
 	must(!f.raw.empty(), "a frame carries a document")
@@ -124,7 +132,7 @@ func (f *Frame) check() {
 		a.output.check()
 	}
 	if fan := f.fan; fan != nil {
-		must(fan.running > 0 && fan.running <= fan.limit, "a fan-out has something running, up to its limit")
+		must((fan.running > 0 || f.phase == gathering) && fan.running <= fan.limit, "a fan-out has something running, up to its limit")
 		must(fan.running <= fan.next && fan.next <= fan.length, "a fan-out starts each index once")
 		must(f.id < fan.first, "a child is younger than its parent")
 		fan.input.check()

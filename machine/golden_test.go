@@ -33,6 +33,7 @@ var rewrite = flag.Bool("rewrite", false, "write the golden conversations anew; 
 //	clock +DURATION              the clock goes on
 //	gone ARN                     from here on there is no such activity
 //	stop "ERROR" "CAUSE"
+//	redrive
 //	continue
 //
 // Output: the answer of a no-op, new history events, commands, and the pieces of state that changed.
@@ -175,6 +176,9 @@ func (c *conversation) event(verb, rest string) Event {
 		return ev
 	case "continue":
 		ev.Kind = Continue
+		return ev
+	case "redrive":
+		ev.Kind = RedriveRequested
 		return ev
 	case "stop":
 		ev.Kind = StopRequested

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"strconv"
 	"strings"
 
 	"github.com/newel-run/newel/asl"
@@ -23,14 +24,22 @@ type MapRun struct {
 	Variables string `json:",omitempty"`
 	// Items is the JSON of the items where no path leads to them in the Task's Arguments, "" where one does.
 	Items string `json:",omitempty"`
+	// Redrive is how often the run was redriven: above 0 the request is to go on with a run that has not succeeded. A run that
+	// was never begun begins then.
+	Redrive uint32 `json:",omitempty"`
 }
 
 // mapRunWork is what a request for a map run looks like to whoever sends tasks: work that goes on after its request was
 // accepted, and that is stopped when nobody waits for it any more.
 var mapRunWork = asl.Integration{Kind: asl.Service, Service: "states", Action: "mapRun", Pattern: asl.Sync}
 
-// startMapRun makes an attempt at a distributed Map.
+// startMapRun makes an attempt at a distributed Map: it begins a map run, or goes on with the one that a redrive found.
 func (w *run) startMapRun(f *Frame, s *asl.State, effective *value.Doc) {
+	redrive := f.mapRun != 0
+	if redrive && f.mapRunRedrives == mapRunRedrives {
+		w.failState(f, s, &asl.Error{Name: errRuntime, Cause: "The Map Run has reached the maximum number of redrives (" + strconv.Itoa(mapRunRedrives) + ")."})
+		return
+	}
 	var items []*value.Doc
 	if !s.HasItemReader() {
 		var err error
@@ -39,8 +48,10 @@ func (w *run) startMapRun(f *Frame, s *asl.State, effective *value.Doc) {
 			return
 		}
 	}
-	e := w.follow(f, EventMapStateStarted)
-	e.Length = int64(len(items))
+	if !redrive {
+		e := w.follow(f, EventMapStateStarted)
+		e.Length = int64(len(items))
+	}
 	fields, err := s.MapRun(w.env(f, forFields, effective))
 	if err != nil {
 		w.failState(f, s, err)
@@ -51,8 +62,13 @@ func (w *run) startMapRun(f *Frame, s *asl.State, effective *value.Doc) {
 	}
 	w.root.attempts++
 	f.attempt, f.phase = w.root.attempts, started
-	a := Attempt{f.id, f.attempt}
-	run := &MapRun{MapRun: *fields, ARN: w.root.mapRunARN(fields.Label, a)}
+	t := EventMapRunRedriven
+	if redrive {
+		f.mapRunRedrives++
+	} else {
+		t, f.mapRun, f.mapRunRedrives = EventMapRunStarted, f.attempt, 0
+	}
+	run := &MapRun{MapRun: *fields, ARN: w.root.mapRunARN(fields.Label, Attempt{f.id, f.mapRun}), Redrive: f.mapRunRedrives}
 	if s.HasItemSelector() {
 		w.env(f, forItems, effective)
 		run.Context, run.Variables = w.context().String(), w.variablesOf(s)
@@ -60,9 +76,10 @@ func (w *run) startMapRun(f *Frame, s *asl.State, effective *value.Doc) {
 	if !s.HasItemReader() && !s.ItemsInInput() {
 		run.Items = joinItems(items)
 	}
-	e = w.follow(f, EventMapRunStarted)
-	e.MapRunARN = run.ARN
+	e := w.follow(f, t)
+	e.MapRunARN, e.RedriveCount = run.ARN, int64(run.Redrive)
 	w.noteSize(effective)
+	a := Attempt{f.id, f.attempt}
 	w.commands = append(w.commands, Command{Kind: RunTask, Attempt: a,
 		Task: &Task{Integration: mapRunWork, Arguments: effective, State: s.Name, Token: TokenFor(w.root, a), MapRun: run}})
 }
@@ -122,14 +139,18 @@ func (w *run) takeMapRun(f *Frame, s *asl.State, ev *Event) (taken bool, answer 
 		f.phase = halted
 		e := w.follow(f, EventMapRunFailed)
 		e.Error, e.Cause = ev.Error, ev.Cause
-		w.fail(f, failure{name: ev.Error, cause: ev.Cause, inside: true})
+		x := failure{name: ev.Error, cause: ev.Cause, inside: true}
+		if x.final() || x.name != nil && *x.name == errDataLimit {
+			f.mapRun = 0 // a redrive would come to the same
+		}
+		w.fail(f, x)
 		return true, Taken
 	}
 	return false, Taken
 }
 
 func (w *run) mapRunSucceeded(f *Frame, s *asl.State, result *value.Doc) {
-	f.phase = halted
+	f.phase, f.mapRun = halted, 0
 	runStarted := f.last
 	w.follow(f, EventMapRunSucceeded)
 	w.follow(f, EventMapStateSucceeded)

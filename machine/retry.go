@@ -27,7 +27,7 @@ func (w *run) retry(f *Frame, s *asl.State, x *failure) bool {
 		f.retries[i]++
 		f.retryCount++
 		w.discard(f)
-		f.timeout, f.beat = 0, 0
+		f.timeout, f.beat, f.mapRun = 0, 0, 0
 		delay := w.delay(f, r, f.retries[i])
 		if w.inspect != nil {
 			w.seeRetry(f, x, delay)

@@ -28,6 +28,8 @@ type Root struct {
 	live      uint32 // frames that there are; none when the execution has succeeded
 
 	variables uint64 // bytes of the values of all variables
+	redrives  uint32 // how often it was redriven
+	redriven  int64  // when it was last, epoch milliseconds
 
 	ready []uint32 // frames that can go on, while Result.More
 }
@@ -96,6 +98,7 @@ func (r *Root) check() {
 	must(running || r.due == 0, "execution timer after the end")
 	must(running || len(r.ready) == 0, "ready frames after the end")
 	must(!running || r.live > 0, "a running execution has a frame")
+	must((r.redrives == 0) == (r.redriven == 0), "a redrive has its time")
 	must(r.status != Succeeded || r.live == 0, "frames left over after success")
 	must(r.live <= r.frames, "more frames than numbers")
 	must(!slices.Contains(r.ready, 0), "frame 0 is nobody")

@@ -94,15 +94,24 @@ func (r *Root) Append(dst []byte) []byte {
 	if r.variables != 0 {
 		has |= rootVariables
 	}
+	if r.redrives != 0 {
+		has |= rootRedriven
+	}
 	dst = append(dst, has)
 	if has&rootVariables != 0 {
 		dst = binary.AppendUvarint(dst, r.variables)
+	}
+	if has&rootRedriven != 0 {
+		dst = appendTime(binary.AppendUvarint(dst, uint64(r.redrives)), r.redriven)
 	}
 	return dst
 }
 
 // The optional parts of a root, behind the byte that says which there are.
-const rootVariables = 1 << iota
+const (
+	rootVariables = 1 << iota
+	rootRedriven
+)
 
 func (r *reader) root() *Root {
 	o := &Root{}
@@ -126,8 +135,12 @@ func (r *reader) root() *Root {
 		*n = r.u32()
 	}
 	o.ready = r.numbers()
-	if r.byte()&rootVariables != 0 {
+	has := r.byte()
+	if has&rootVariables != 0 {
 		o.variables = r.uvarint()
+	}
+	if has&rootRedriven != 0 {
+		o.redrives, o.redriven = r.u32(), r.varint()
 	}
 	return o
 }
@@ -166,6 +179,8 @@ const (
 	frameAnswered
 	frameFan
 	frameVariables
+	frameMapRun
+	frameOrigin
 )
 
 // Append appends the stored form.
@@ -197,6 +212,12 @@ func (f *Frame) Append(dst []byte) []byte {
 	if f.vars != nil {
 		has |= frameVariables
 	}
+	if f.mapRun != 0 {
+		has |= frameMapRun
+	}
+	if f.fan != nil && f.fan.origin != nil {
+		has |= frameOrigin
+	}
 	dst = append(dst, has)
 	if has&frameRetries != 0 {
 		dst = appendNumbers(dst, f.retries)
@@ -227,7 +248,7 @@ func (f *Frame) Append(dst []byte) []byte {
 			dst = v.value.append(binary.AppendUvarint(appendText(dst, v.name), uint64(v.size)))
 		}
 	}
-	return dst
+	return f.appendRedrive(dst, has)
 }
 
 func (r *reader) frame() *Frame {
@@ -259,6 +280,7 @@ func (r *reader) frame() *Frame {
 			f.vars[i] = variable{name: r.str(), size: r.u32(), value: r.slot()}
 		}
 	}
+	r.redriveOf(f, has)
 	return f
 }
 

@@ -24,6 +24,10 @@ var exitedEvent = [...]EventType{
 func (w *run) turn(f *Frame) {
 	s := w.def.States[f.state]
 	enter := f.phase == entering
+	if f.phase == gathering {
+		w.gather(f, s)
+		return
+	}
 	f.phase = halted // until the work has come to something else
 	if enter {
 		w.enter(f, s)
@@ -38,7 +42,7 @@ func (w *run) enter(f *Frame, s *asl.State) {
 	e.Name, e.Input = s.Name, raw
 	w.noteSize(raw)
 	f.entered, f.enteredEvent = w.ms, f.last
-	f.retries, f.retryCount, f.attempt = nil, w.inspected(), 0
+	f.retries, f.retryCount, f.attempt, f.mapRun = nil, w.inspected(), 0, 0
 }
 
 // work does what the state is for, as far as it goes without waiting.
@@ -145,6 +149,7 @@ func (w *run) tryExit(f *Frame, s *asl.State, x *asl.Exit, purpose uint32, resul
 		return &failed
 	}
 	if w.tooLarge(output) {
+		w.discard(f) // a redrive starts all over
 		failed := dataLimit(s.Name)
 		return &failed
 	}
@@ -157,7 +162,7 @@ func (w *run) tryExit(f *Frame, s *asl.State, x *asl.Exit, purpose uint32, resul
 
 // exit records a state's end and moves the frame on.
 func (w *run) exit(f *Frame, s *asl.State, next *asl.State, output *value.Doc, set []asl.Variable) {
-	w.discard(f) // what a Parallel or Map that failed has left
+	w.discard(f) // what the branches or iterations of a Parallel or Map have left
 	e := w.follow(f, exitedEvent[s.Type])
 	e.Name, e.Output, e.Assigned = s.Name, output, assigned(set)
 	w.noteSize(output)

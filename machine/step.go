@@ -117,10 +117,7 @@ func (w *run) begin(s *Start) {
 	e := w.event(EventExecutionStarted, 0)
 	e.Input, e.RoleARN = s.Input, s.RoleARN
 	w.noteSize(s.Input)
-	if t := w.def.TimeoutSeconds; t > 0 {
-		w.root.due = w.ms + 1000*t
-		w.setTimer(Timer{Kind: ExecutionTimer, At: fromMs(w.root.due)})
-	}
+	w.startExecutionTimer()
 	w.root.frames++
 	// The first state's Entered event has no predecessor (spec.md D.2 rule 1).
 	first := w.def.Root.Start
@@ -151,6 +148,8 @@ func (w *run) take(ev *Event, was *Root) (taken bool, answer Answer) {
 		return false, Taken
 	case Continue:
 		return was.More(), Taken
+	case RedriveRequested:
+		return w.redrive(), Taken
 	}
 	panic("machine: unknown kind of event")
 }

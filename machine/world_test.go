@@ -361,6 +361,7 @@ func historyLine(e HistoryEvent) string {
 	doc("parameters", e.Parameters)
 	num("timeoutInSeconds", e.TimeoutSeconds, false)
 	num("heartbeatInSeconds", e.HeartbeatSeconds, false)
+	num("redriveCount", e.RedriveCount, false)
 	str("taskRoleArn", e.TaskRoleARN)
 	str("workerName", e.Worker)
 	str("location", e.Location)
