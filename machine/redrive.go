@@ -26,18 +26,14 @@ const (
 	mapRunRedrives = 1000                 // of one map run
 )
 
-// redriveLaunch is when AWS began to offer redrives: older executions have none.
-var redriveLaunch = time.Date(2023, 11, 15, 0, 0, 0, 0, time.UTC)
-
-// NotRedrivable says why an execution cannot be redriven now, in AWS's words; "" if it can.
+// NotRedrivable says why an execution cannot be redriven now, in AWS's words; "" if it can. AWS's other rule, that the
+// execution was not started before redrives were offered (November 2023), is met by all.
 func (r *Root) NotRedrivable(now time.Time, lim Limits) string {
 	switch {
 	case r.status == Running:
 		return "Execution is RUNNING and cannot be redriven"
 	case r.status == Succeeded:
 		return "Execution is SUCCEEDED and cannot be redriven"
-	case r.StartTime().Before(redriveLaunch):
-		return "Execution was started before the launch of RedriveExecution"
 	case r.lastEvent >= int64(lim.withDefaults().HistoryEvents)-1:
 		return "Execution history event limit exceeded"
 	case now.Sub(r.StartTime()) > openTime:

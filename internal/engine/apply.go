@@ -142,6 +142,10 @@ type commit struct {
 	owed     []machine.Attempt // whose work is to be cancelled
 	told     []Write           // what goes with a start or an end
 	after    []func()          // of told, once it is durable
+
+	redriving bool // the execution had ended, at ranUntil, and goes on; redriven is then to be remembered
+	ranUntil  time.Time
+	redriven  *redrives
 }
 
 func (c *commit) ended() bool { return c.result.Status != machine.Running && c.result.Status != 0 }
@@ -212,6 +216,7 @@ func (c *commit) write(tx store.Tx, retention time.Duration) error {
 	if c.starting {
 		tx.Set(metaKey(x.arn), encodeMeta(x.meta))
 	}
+	c.writeRedrive(tx, retention)
 	root := x.pieces[machine.Key{Kind: machine.KindRoot}]
 	for _, ch := range res.Changes {
 		switch {
@@ -230,7 +235,7 @@ func (c *commit) write(tx store.Tx, retention time.Duration) error {
 	if err := c.writeCommands(tx); err != nil {
 		return err
 	}
-	c.writeIndex(tx, retention)
+	c.writeIndex(tx, root.(*machine.Root), retention)
 	return c.writeTold(tx)
 }
 
@@ -286,19 +291,23 @@ func (c *commit) writeCommands(tx store.Tx) error {
 	return nil
 }
 
-// writeIndex writes the row that lists show when the execution starts or ends, and the end of its retention.
-func (c *commit) writeIndex(tx store.Tx, retention time.Duration) {
-	if !c.starting && !c.ended() {
+// writeIndex writes the row that lists show when the execution starts, ends or is redriven, and the end of its
+// retention.
+func (c *commit) writeIndex(tx store.Tx, root *machine.Root, retention time.Duration) {
+	if !c.starting && !c.redriving && !c.ended() {
 		return
 	}
 	m := c.x.meta
-	row := Row{Name: m.Name, Status: c.result.Status, Start: m.Start, Version: m.VersionARN, Alias: m.AliasARN}
+	row := Row{Name: m.Name, Status: c.result.Status, Start: m.Start, Version: m.VersionARN, Alias: m.AliasARN, Redrives: root.Redrives()}
+	if row.Redrives > 0 {
+		row.Redriven = root.RedriveTime().UnixMilli()
+	}
 	if c.ended() {
-		row.Stop = c.event.Now.UnixMilli()
+		row.Stop = root.StopTime().UnixMilli()
 		if m.Waiter != nil {
 			tx.Set(debtKey(c.x.arn, machine.Attempt{}), []byte{recordVersion})
 		}
-		tx.Set(timerKey(c.x.arn, machine.Timer{Kind: expiryTimer, At: c.event.Now.Add(retention)}), []byte{})
+		tx.Set(timerKey(c.x.arn, expiryOf(root.StopTime(), retention)), []byte{})
 	}
 	tx.Set(indexKey(m.MachineARN, m.Start, c.x.arn), encodeRow(&row))
 }
@@ -310,7 +319,7 @@ func (e *Engine) carryOut(c *commit) {
 		f()
 	}
 	if e.cfg.History != nil {
-		e.cfg.History(x.meta.Definition, x.arn, c.result.History)
+		e.cfg.History(x.meta.Definition, x.arn, c.redrives(), c.result.History)
 	}
 	if c.answers() {
 		x.p.outbox.answered(x.arn, c.event.Attempt)
@@ -346,7 +355,8 @@ func (e *Engine) carryOut(c *commit) {
 			e.cfg.Finished(x.arn, c.result.Status)
 		}
 		if e.cfg.Ended != nil {
-			e.cfg.Ended(x.meta.MachineARN, c.result.Status, c.event.Now.Sub(time.UnixMilli(x.meta.StartMs())), c.event.Now)
+			e.cfg.Ended(&End{MachineARN: x.meta.MachineARN, Status: c.result.Status, Took: c.event.Now.Sub(time.UnixMilli(x.meta.StartMs())),
+				Stop: c.event.Now, Redriven: c.redrives() > 0})
 		}
 	}
 }

@@ -126,13 +126,14 @@ func (e *Engine) settleOnce(p *partition, d debt) error {
 	})
 }
 
-// tellWaiter answers the task that waits for an execution's end. An answer that nobody waits for is no fault.
+// tellWaiter answers the task that waits for an execution's end. An answer that nobody waits for is no fault. An execution
+// that was redriven meanwhile is going to end once more.
 func (e *Engine) tellWaiter(ctx context.Context, arn string) error {
 	d, err := e.Describe(ctx, arn)
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
-	if err != nil || d.Waiter == nil {
+	if err != nil || d.Waiter == nil || d.Root.Status() == machine.Running {
 		return err
 	}
 	out := e.cfg.Result(d, d.Waiter.Parsed)

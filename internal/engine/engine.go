@@ -7,6 +7,7 @@
 //	x arn 'r'        root piece, preceded by the execution's revision, which every commit checks
 //	x arn 'f' n      frames          x arn 'p' n   payloads
 //	x arn 'v' state  how many tasks of a state were sent   x arn 'w' ...  and the numbers of its children's; of tests only
+//	x arn 'd'        redrives: the tokens that they were asked for with
 //	h arn firstID    history, one chunk a commit
 //	o arn frame n    outbox: tasks that are sent and not answered; removed by the commit of the answer
 //	j arn frame n    .sync tasks that have started their work; removed by the commit of the answer
@@ -123,15 +124,25 @@ type Config struct {
 	Gone func(ctx context.Context, execution, activity string) bool
 	// Finished is called after the commit that ends an execution; nil for none.
 	Finished func(arn string, status machine.Status)
-	// Ended is called after the end of an execution of either type, with its duration, for metrics; nil for none.
-	Ended func(machineARN string, status machine.Status, took time.Duration, stop time.Time)
-	// History is called after each commit with the events that it has added, for logs; nil for none. It must not block.
-	History func(definition, execution string, events []machine.HistoryEvent)
+	// Ended is called after the end of an execution of either type, for metrics; nil for none.
+	Ended func(e *End)
+	// History is called after each commit with the events that it has added, and how often the execution was redriven by
+	// then, for logs; nil for none. It must not block.
+	History func(definition, execution string, redrives uint32, events []machine.HistoryEvent)
 	// Changed is asked before the commit of an execution's start or end what is to be written with it; nil for nothing. It
 	// must be quick and must not call the engine.
 	Changed func(c *Change) Write
 	// Result is what a finished execution answers to the .sync task that waits for it.
 	Result func(d *Description, parsed bool) Outcome
+}
+
+// End is the end of an execution.
+type End struct {
+	MachineARN string
+	Status     machine.Status
+	Took       time.Duration // since its start
+	Stop       time.Time
+	Redriven   bool // at least once
 }
 
 // Engine runs executions on the partitions of one store.

@@ -60,7 +60,7 @@ func (e *Engine) RunExpress(ctx context.Context, in StartInput) (*ExpressResult,
 	r := e.expressRun(def, &in, e.cfg.Dispatcher)
 	err = r.toEnd(ctx)
 	if err == nil && e.cfg.Ended != nil {
-		e.cfg.Ended(in.MachineARN, r.result.Status, r.result.Stop.Sub(r.result.Start), r.result.Stop)
+		e.cfg.Ended(&End{MachineARN: in.MachineARN, Status: r.result.Status, Took: r.result.Stop.Sub(r.result.Start), Stop: r.result.Stop})
 	}
 	return &r.result, err
 }
@@ -143,7 +143,7 @@ func (r *expressRun) step(ctx context.Context, ev machine.Event) (more bool) {
 		r.pieces[ch.Key] = ch.Piece
 	}
 	if r.e.cfg.History != nil && r.inspection == nil {
-		r.e.cfg.History(r.in.Definition, r.in.ARN, res.History)
+		r.e.cfg.History(r.in.Definition, r.in.ARN, 0, res.History)
 	}
 	r.result.Status = res.Status
 	if res.Status != machine.Running {

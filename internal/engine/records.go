@@ -235,6 +235,9 @@ type Row struct {
 	Stop    int64          `json:"e,omitempty"` // epoch milliseconds
 	Version string         `json:"v,omitempty"`
 	Alias   string         `json:"a,omitempty"`
+
+	Redrives uint32 `json:"r,omitempty"`
+	Redriven int64  `json:"d,omitempty"` // the last redrive, epoch milliseconds
 }
 
 // StartMs is when the execution began, in epoch milliseconds.

@@ -206,12 +206,12 @@ func (e *Engine) expire(d dueTimer) error {
 	defer x.release(true)
 	return e.cfg.Store.Update(store.Finishing(context.WithoutCancel(e.ctx)), p.id, func(tx store.Tx) error {
 		tx.Delete(d.key)
-		meta, _, _, err := readExecution(tx, d.arn)
+		meta, _, root, err := readExecution(tx, d.arn)
 		if errors.Is(err, ErrNotFound) {
 			return nil
 		}
-		if err != nil {
-			return err
+		if err != nil || root.(*machine.Root).Status() == machine.Running {
+			return err // it was redriven
 		}
 		for _, table := range []byte{store.TableExecution, store.TableHistory} {
 			k := store.K(table, d.arn)

@@ -190,14 +190,12 @@ func (s *Service) describeExecution(ctx context.Context, c *service.Context) (an
 	}
 	b = appendPointer(b, "error", d.Root.Error())
 	b = appendPointer(b, "cause", d.Root.Cause())
-	b = append(b, `,"redriveCount":0`...)
-	switch status {
-	case machine.Running, machine.Succeeded:
-		b = appendMembers(b, "redriveStatus", "NOT_REDRIVABLE", "redriveStatusReason", "Execution is "+statusName(status)+" and cannot be redriven")
-	default:
-		b = appendMember(b, "redriveStatus", redrivable(d.ARN))
+	b = appendRedrives(b, d.Root.Redrives(), d.Root.RedriveTime().UnixMilli())
+	redriveStatus, reason, err := s.redriveStatus(ctx, d)
+	if err != nil {
+		return nil, err
 	}
-	return closeObject(b), nil
+	return closeObject(appendMembers(b, "redriveStatus", redriveStatus, "redriveStatusReason", reason)), nil
 }
 
 // The helpers below write one JSON object member by member; the first comma is overwritten by closeObject.
@@ -304,6 +302,9 @@ func (s *Service) listExecutions(ctx context.Context, c *service.Context) (any, 
 	if in.StateMachineArn == "" {
 		return nil, aws.Errorf("ValidationException", "Must provide a StateMachine ARN or MapRun ARN")
 	}
+	if err := checkRedriveFilters(in.StatusFilter, in.RedriveFilter); err != nil {
+		return nil, err
+	}
 	n, err := parseType(in.StateMachineArn, "stateMachine")
 	if err != nil {
 		return nil, err
@@ -333,9 +334,6 @@ func (s *Service) listExecutions(ctx context.Context, c *service.Context) (any, 
 	if err != nil {
 		return nil, err
 	}
-	if in.StatusFilter == "PENDING_REDRIVE" || in.RedriveFilter == "REDRIVEN" {
-		rows, next = nil, ""
-	}
 	return listed(h.ARN, rows, next), nil
 }
 
@@ -352,7 +350,7 @@ func listed(machineARN string, rows []engine.Row, next string) json.RawMessage {
 		if r.Stop != 0 {
 			m = appendEpoch(append(m, `,"stopDate":`...), r.Stop)
 		}
-		m = append(m, `,"redriveCount":0`...)
+		m = appendRedrives(m, r.Redrives, r.Redriven)
 		b = append(b, closeObject(m)...)
 	}
 	b = append(b, ']')

@@ -132,7 +132,7 @@ func newLogger(s *Service) *logger {
 }
 
 // add takes the events of a commit of an execution.
-func (l *logger) add(definition, execution string, events []machine.HistoryEvent) {
+func (l *logger) add(definition, execution string, redrives uint32, events []machine.HistoryEvent) {
 	c := l.s.revisions.cachedRevision(definition)
 	if c == nil || c.logging.Level == "OFF" || len(c.logging.Destinations) != 1 {
 		return
@@ -146,7 +146,7 @@ func (l *logger) add(definition, execution string, events []machine.HistoryEvent
 		ev := &events[i]
 		if logged(ev.Type, c.logging.Level) {
 			stream := fmt.Sprintf("states/%s/%s/%s", c.Name, time.UnixMilli(ev.Time).UTC().Format("2006-01-02-15-04"), definition[len(definition)-8:])
-			l.pending[group] = append(l.pending[group], logLine{stream, ev.Time, string(appendLogEntry(nil, ev, execution, c.logging.IncludeExecutionData))})
+			l.pending[group] = append(l.pending[group], logLine{stream, ev.Time, string(appendLogEntry(nil, ev, execution, redrives, c.logging.IncludeExecutionData))})
 		}
 	}
 	l.mu.Unlock()
@@ -171,11 +171,11 @@ func logged(t machine.EventType, level string) bool {
 }
 
 // appendLogEntry writes an event as it stands in a log: numbers as texts, details without the type in their name.
-func appendLogEntry(b []byte, ev *machine.HistoryEvent, execution string, data bool) []byte {
+func appendLogEntry(b []byte, ev *machine.HistoryEvent, execution string, redrives uint32, data bool) []byte {
 	start := len(b)
 	b = appendMembers(b, "id", strconv.FormatInt(ev.ID, 10), "type", ev.Type.String())
 	b = append(append(b, `,"details":`...), closeObject(appendDetails(nil, ev, data))...)
-	b = appendMembers(b, "redrive_count", "0", "previous_event_id", strconv.FormatInt(ev.Prev, 10),
+	b = appendMembers(b, "redrive_count", strconv.FormatUint(uint64(redrives), 10), "previous_event_id", strconv.FormatInt(ev.Prev, 10),
 		"event_timestamp", strconv.FormatInt(ev.Time, 10), "execution_arn", execution)
 	b[start] = '{'
 	return append(b, '}')

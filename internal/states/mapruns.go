@@ -317,14 +317,6 @@ func (s *Service) listChildren(ctx context.Context, mapRunARN, status string, ma
 	return json.RawMessage(append(b, '}')), nil
 }
 
-// redrivable is the redriveStatus of an execution that did not succeed.
-func redrivable(arn string) string {
-	if isChild(arn) {
-		return "REDRIVABLE_BY_MAP_RUN"
-	}
-	return "REDRIVABLE"
-}
-
 // isChild reports whether an execution's ARN is that of a map run's child.
 func isChild(arn string) bool { return strings.Contains(arn, "/") }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/engine"
 	"github.com/newel-run/newel/machine"
 )
 
@@ -45,13 +46,20 @@ const trackedMost = 1 << 16
 func newMeter(s *Service) *meter { return &meter{s: s, tasks: map[string]map[int64]tracked{}} }
 
 // ended emits what is known at an execution's end.
-func (m *meter) ended(machineARN string, status machine.Status, took time.Duration, stop time.Time) {
+func (m *meter) ended(e *engine.End) {
+	emit := func(metric, unit string, v float64) {
+		m.emit(e.MachineARN, metric, unit, v, e.Stop, "StateMachineArn", e.MachineARN)
+	}
+	emit("ExecutionsStarted", "Count", 0) // as AWS does
+	emit("ExecutionTime", "Milliseconds", float64(e.Took.Milliseconds()))
 	name := map[machine.Status]string{machine.Succeeded: "ExecutionsSucceeded", machine.Failed: "ExecutionsFailed",
-		machine.TimedOut: "ExecutionsTimedOut", machine.Aborted: "ExecutionsAborted"}[status]
-	m.emit(machineARN, "ExecutionsStarted", "Count", 0, stop, "StateMachineArn", machineARN) // as AWS does
-	m.emit(machineARN, "ExecutionTime", "Milliseconds", float64(took.Milliseconds()), stop, "StateMachineArn", machineARN)
-	if name != "" {
-		m.emit(machineARN, name, "Count", 1, stop, "StateMachineArn", machineARN)
+		machine.TimedOut: "ExecutionsTimedOut", machine.Aborted: "ExecutionsAborted"}[e.Status]
+	if name == "" {
+		return
+	}
+	emit(name, "Count", 1)
+	if e.Redriven {
+		emit("Redriven"+name, "Count", 1)
 	}
 }
 
@@ -69,9 +77,13 @@ func (m *meter) history(definition, execution string, events []machine.HistoryEv
 	}
 	for i := range events {
 		switch ev := &events[i]; ev.Type {
-		case machine.EventExecutionStarted:
+		case machine.EventExecutionStarted, machine.EventExecutionRedriven:
+			name := "ExecutionsStarted"
+			if ev.Type == machine.EventExecutionRedriven {
+				name = "ExecutionsRedriven"
+			}
 			if c := m.s.revisions.cachedRevision(definition); c != nil {
-				m.emit(c.Machine, "ExecutionsStarted", "Count", 1, time.UnixMilli(ev.Time), "StateMachineArn", c.Machine)
+				m.emit(c.Machine, name, "Count", 1, time.UnixMilli(ev.Time), "StateMachineArn", c.Machine)
 			}
 		case machine.EventExecutionSucceeded, machine.EventExecutionFailed, machine.EventExecutionAborted, machine.EventExecutionTimedOut:
 			m.forget(execution)

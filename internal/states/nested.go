@@ -57,7 +57,10 @@ func nestedResult(d *engine.Description, parsed bool) engine.Outcome {
 	if d.Output != nil {
 		document("Output", d.Output)
 	}
-	b = append(b, `,"RedriveCount":0`...)
+	b = appendNumber(b, "RedriveCount", int64(d.Root.Redrives()), true)
+	if d.Root.Redrives() > 0 {
+		b = appendInt(append(b, `,"RedriveDate":`...), d.Root.RedriveTime().UnixMilli())
+	}
 	if status == machine.Succeeded {
 		b = appendMembers(b, "RedriveStatus", "NOT_REDRIVABLE", "RedriveStatusReason", "Execution is SUCCEEDED and cannot be redriven")
 	} else {

@@ -85,8 +85,8 @@ func New(cfg Config) *Service {
 		Store: s.sealed, Definitions: s.definitions, Unlock: s.sealed.unlock, Dispatcher: dispatcher{cfg.Dispatcher, s}, Clock: cfg.Clock,
 		TestClock: cfg.TestClock,
 		Log:       cfg.Env.Log, Limits: cfg.Limits, Result: nestedResult, Changed: s.sealed.changed(cfg.Changed), Finished: s.maps.Finished,
-		History: func(definition, execution string, events []machine.HistoryEvent) {
-			s.logger.add(definition, execution, events)
+		History: func(definition, execution string, redrives uint32, events []machine.HistoryEvent) {
+			s.logger.add(definition, execution, redrives, events)
 			s.meter.history(definition, execution, events)
 		},
 		Ended: s.meter.ended, Gone: s.activityGone,
@@ -170,6 +170,7 @@ func (s *Service) rows() []service.Operation {
 		{Name: "UpdateMapRun", Do: do(s.updateMapRun)},
 		{Name: "GetExecutionHistory", Do: do(s.getExecutionHistory)},
 		{Name: "StopExecution", Do: do(s.stopExecution)},
+		{Name: "RedriveExecution", Do: do(s.redriveExecution)},
 		{Name: "SendTaskSuccess", Do: do(s.sendTaskSuccess)},
 		{Name: "SendTaskFailure", Do: do(s.sendTaskFailure)},
 		{Name: "SendTaskHeartbeat", Do: do(s.sendTaskHeartbeat)},

@@ -81,7 +81,7 @@ type body struct {
 	Output                 *string   `json:"output"`
 	StateMachineVersionARN *string   `json:"stateMachineVersionArn"`
 	StateMachineAliasARN   *string   `json:"stateMachineAliasArn"`
-	RedriveCount           int       `json:"redriveCount"`
+	RedriveCount           uint32    `json:"redriveCount"`
 	RedriveDate            *int64    `json:"redriveDate"`
 	RedriveStatus          string    `json:"redriveStatus"`
 	RedriveStatusReason    string    `json:"redriveStatusReason"`
@@ -95,12 +95,16 @@ func detail(c *engine.Change) json.RawMessage {
 	status := names[c.Status]
 	b := body{ExecutionARN: c.ARN, StateMachineARN: c.MachineARN, Name: c.Name, Status: status, StartDate: c.StartMs(),
 		StateMachineVersionARN: orNull(c.VersionARN), StateMachineAliasARN: orNull(c.AliasARN),
-		RedriveStatus: "NOT_REDRIVABLE", RedriveStatusReason: "Execution is " + status + " and cannot be redriven", Error: c.Error, Cause: c.Cause}
+		RedriveCount: c.Redrives, RedriveStatus: "NOT_REDRIVABLE", RedriveStatusReason: c.NotRedrivable, Error: c.Error, Cause: c.Cause}
 	if c.Status != machine.Running {
 		at := c.At.UnixMilli()
 		b.StopDate = &at
 	}
-	if c.Status != machine.Running && c.Status != machine.Succeeded {
+	if c.Redrives > 0 {
+		at := c.Redriven.UnixMilli()
+		b.RedriveDate = &at
+	}
+	if c.NotRedrivable == "" {
 		b.RedriveStatus, b.RedriveStatusReason = "REDRIVABLE", "Execution is "+status+" and is redrivable"
 	}
 	in, size := payload(c.Input, 0)
