@@ -48,15 +48,21 @@ func (d *driver) runExpress(ctx context.Context, index uint64, c *Child) error {
 	case err != nil:
 		return err
 	}
-	result.Input = c.Input
-	d.end(ended{index, result})
+	result.Input, result.Redrives = c.Input, c.Redrives
+	d.end(ended{index: index, result: result})
 	return nil
 }
 
 // startStandard starts a child whose end the engine tells; the start may be a repeated one.
 func (d *driver) startStandard(ctx context.Context, index uint64, c *Child) error {
 	d.m.await(c.ARN, flight{d, index})
-	if err := d.m.executions.StartChild(ctx, c); err != nil {
+	if c.Redrive == "" {
+		if err := d.m.executions.StartChild(ctx, c); err != nil {
+			return err
+		}
+	} else if err := d.m.executions.RedriveChild(ctx, c); errors.Is(err, ErrNotRedrivable) {
+		return d.giveUp(ctx, index, c.ARN)
+	} else if err != nil {
 		return err
 	}
 	if d.standard.Err() != nil && ctx.Err() == nil { // the others were stopped while this one started
@@ -71,14 +77,20 @@ func (d *driver) startStandard(ctx context.Context, index uint64, c *Child) erro
 func (d *driver) look(ctx context.Context, index uint64, arn string) error {
 	result, err := d.m.executions.Result(ctx, arn)
 	if err == nil && result.Status != machine.Running && d.m.forget(arn) {
-		d.end(ended{index, result})
+		d.end(ended{index: index, result: result})
 	}
 	return err
 }
 
 // resume finds out what became of the children that were in flight when the run was last driven.
 func (d *driver) resume(ctx context.Context) error {
+	if err := d.resumeRedo(ctx); err != nil {
+		return err
+	}
 	for _, index := range d.progress.Finished.missing(d.progress.Cursor) {
+		if d.progress.Redo.has(index) {
+			continue
+		}
 		if d.Spec.Express {
 			d.missing[index] = true
 			continue
@@ -96,7 +108,7 @@ func (d *driver) resume(ctx context.Context) error {
 		}
 		d.flying[index] = d.itemsOf(result.Input)
 		if result.Status != machine.Running && d.m.forget(arn) {
-			d.end(ended{index, result})
+			d.end(ended{index: index, result: result})
 		}
 	}
 	return nil

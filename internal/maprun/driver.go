@@ -22,6 +22,7 @@ type driver struct {
 	name runName
 	part store.Partition
 	wake chan struct{}
+	done chan struct{} // closed when the driver has stopped
 
 	// state is what is stored; progress runs ahead of the store only between a change and the commit of the same turn.
 	*state
@@ -43,19 +44,22 @@ type driver struct {
 	mu         sync.Mutex
 	news       []ended
 	controlled bool // the control record has changed
+
+	again bool // under Runs.mu: when the driver has stopped there is more to do
 }
 
 // ended is the news that a child has ended.
 type ended struct {
-	index  uint64
-	result *Result
+	index     uint64
+	result    *Result
+	permanent bool // it cannot be redriven any more
 }
 
 // errAborted: nobody waits for the run.
 var errAborted = errors.New("maprun: aborted")
 
 func newDriver(m *Runs, uuid string) *driver {
-	return &driver{m: m, uuid: uuid, part: m.partition(uuid), wake: make(chan struct{}, 1)}
+	return &driver{m: m, uuid: uuid, part: m.partition(uuid), wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
 // end is called from any goroutine.
@@ -159,10 +163,13 @@ func (d *driver) work(ctx context.Context) error {
 	if err := d.count(ctx); err != nil {
 		return err
 	}
+	if err := d.unfinish(ctx); err != nil {
+		return err
+	}
 	if err := d.resume(ctx); err != nil {
 		return err
 	}
-	in, err := d.openInputs(ctx)
+	in, err := d.inputs(ctx)
 	if err != nil && !isVerdict(err) {
 		return err
 	}
@@ -178,7 +185,7 @@ func (d *driver) work(ctx context.Context) error {
 		}
 		var launch []*Child
 		if d.fail == nil {
-			if launch, err = d.choose(in); err != nil && !isVerdict(err) {
+			if launch, err = d.choose(ctx, in); err != nil && !isVerdict(err) {
 				return err
 			}
 			d.fail = err
@@ -239,12 +246,13 @@ func (d *driver) absorb() map[uint64]*childRow {
 			continue // told twice
 		}
 		delete(d.flying, e.index)
+		d.progress.redone(e, items)
 		d.progress.Executions.add(e.result.Status, 1)
 		d.progress.ItemCounts.add(e.result.Status, items)
 		row := &childRow{Status: e.result.Status, Items: items}
 		if d.Spec.Express {
 			r := e.result
-			row.Start, row.Stop, row.Error, row.Cause = r.Start.UnixMilli(), r.Stop.UnixMilli(), r.Error, r.Cause
+			row.Start, row.Stop, row.Error, row.Cause, row.Redrives = r.Start.UnixMilli(), r.Stop.UnixMilli(), r.Error, r.Cause, r.Redrives
 			row.Input = r.Input.String()
 			if r.Output != nil {
 				row.Output = r.Output.String()
@@ -270,10 +278,13 @@ func (d *driver) verdict() error {
 	return nil
 }
 
-// choose takes children from the source, as many as may run beside those that do.
-func (d *driver) choose(in *inputs) ([]*Child, error) {
+// choose takes children that are to be redriven, then such from the source, as many as may run beside those that do.
+func (d *driver) choose(ctx context.Context, in *inputs) ([]*Child, error) {
 	l := d.control.over(&d.Spec)
-	var launch []*Child
+	launch, err := d.chooseRedo(ctx, l.concurrency())
+	if err != nil {
+		return nil, err
+	}
 	for !d.ended && len(launch) < launchAtOnce && len(d.flying) < l.concurrency() {
 		b, err := in.next()
 		if errors.Is(err, io.EOF) {
@@ -312,6 +323,9 @@ func (d *driver) commit(ctx context.Context, rows map[uint64]*childRow) error {
 // settle writes the results and gives the run its final status; verdict is nil if it has succeeded.
 func (d *driver) settle(ctx context.Context, verdict error) error {
 	p := &d.progress
+	if err := d.putBack(ctx); err != nil {
+		return err
+	}
 	if _, err := d.results(ctx, verdict == nil, true); err != nil {
 		if !isVerdict(err) {
 			return err
@@ -332,8 +346,10 @@ func (d *driver) settle(ctx context.Context, verdict error) error {
 	now := d.m.env.Now()
 	p.Stop, p.Written = now.UnixMilli(), true
 	return d.m.env.Store.Update(store.Finishing(ctx), d.part, func(tx store.Tx) error {
-		pages := key("page", d.uuid)
-		tx.DeleteRange(pages, pages.End())
+		if verdict == nil { // else a redrive may need them
+			pages := key("page", d.uuid)
+			tx.DeleteRange(pages, pages.End())
+		}
 		set(tx, expiryKey(now.Add(d.m.cfg.Retention).UnixMilli(), d.uuid), listed{d.ExecutionARN, d.Start})
 		set(tx, key("progress", d.uuid), p)
 		return nil

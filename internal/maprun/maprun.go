@@ -67,6 +67,9 @@ type Executions interface {
 	StartChild(ctx context.Context, c *Child) error
 	// RunChild runs an Express child to its end; the error is that it could not be run.
 	RunChild(ctx context.Context, c *Child) (*Result, error)
+	// RedriveChild goes on with a STANDARD child that has ended without success. The same redrive again changes nothing.
+	// ErrNotRedrivable if that is not possible any more.
+	RedriveChild(ctx context.Context, c *Child) error
 	// Result reads how a STANDARD child ended; Status is Running while it has not. ErrNotFound if it was never started.
 	Result(ctx context.Context, arn string) (*Result, error)
 	// StopChild aborts a STANDARD child; one that has ended or never was is no error.
@@ -82,6 +85,9 @@ type Child struct {
 	machine.Start
 	Definition string
 	Parent     string // ARN of the execution whose Map it is a child of
+	Redrives   uint32 // how often it was redriven when it will have been
+	// Redrive identifies a redrive of a STANDARD child; "" for a start.
+	Redrive string
 }
 
 // Result is a child execution as far as it has come.
@@ -90,6 +96,9 @@ type Result struct {
 	Input, Output *value.Doc // Output nil unless it has succeeded
 	Error, Cause  *string
 	Start, Stop   time.Time
+	Redrives      uint32
+	Redriven      time.Time // of a STANDARD child, the last redrive; zero if there was none
+	Pending       bool      // it waits to be redriven
 }
 
 // ErrNotFound: there is no such map run or child.
@@ -174,11 +183,18 @@ type Request struct {
 	At           time.Time // the same when the request is made again
 }
 
-// Begin makes a run and returns when it will run to its end, even over a crash. The same request again changes nothing.
+// Begin makes a run, or redrives it, and returns when it will run to its end, even over a crash. The same request again
+// changes nothing.
 func (m *Runs) Begin(ctx context.Context, r Request) error {
 	n, err := parseRun(r.Task.MapRun.ARN)
 	if err != nil {
 		return err
+	}
+	if r.Task.MapRun.Redrive > 0 {
+		// A run that was not begun before its execution ended is begun now.
+		if err := m.redrive(ctx, n.uuid, r); !errors.Is(err, ErrNotFound) {
+			return err
+		}
 	}
 	start, definition, err := m.executions.Parent(ctx, r.ExecutionARN)
 	if err != nil {
@@ -200,7 +216,7 @@ func (m *Runs) Begin(ctx context.Context, r Request) error {
 	}
 	var gone []expired
 	err = m.env.Store.Update(ctx, m.partition(n.uuid), func(tx store.Tx) (err error) {
-		gone, err = m.create(tx, n.uuid, rec)
+		gone, err = m.create(tx, n.uuid, rec, redrive{Redrives: r.Task.MapRun.Redrive, Redriven: redriveDate(r)})
 		return err
 	})
 	if err != nil {
@@ -211,7 +227,7 @@ func (m *Runs) Begin(ctx context.Context, r Request) error {
 }
 
 // create makes a run's record, if it is not there, and deletes some whose time is over.
-func (m *Runs) create(tx store.Tx, uuid string, rec *record) ([]expired, error) {
+func (m *Runs) create(tx store.Tx, uuid string, rec *record, redriven redrive) ([]expired, error) {
 	old, err := tx.Get(key("run", uuid))
 	if err != nil || old != nil {
 		return nil, err
@@ -220,21 +236,21 @@ func (m *Runs) create(tx store.Tx, uuid string, rec *record) ([]expired, error) 
 	if err != nil {
 		return nil, err
 	}
-	p := &progress{Status: statusRunning, Children: -1}
+	p := &progress{Status: statusRunning, Children: -1, redrive: redriven}
 	set(tx, key("run", uuid), rec)
 	set(tx, key("progress", uuid), p)
 	tx.Set(key("live", uuid), []byte{recordVersion})
 	return gone, nil
 }
 
-// Cancel stops a run that nobody waits for any more and returns when that is durable. A run that is over, or never was,
-// is left as it is.
-func (m *Runs) Cancel(ctx context.Context, arn string) error {
+// Cancel stops a run that an attempt asked for and that nobody waits for any more, and returns when that is durable. A run
+// that is over, or never was, or that another attempt waits for, is left as it is.
+func (m *Runs) Cancel(ctx context.Context, arn string, a machine.Attempt) error {
 	n, err := parseRun(arn)
 	if err != nil {
 		return err
 	}
-	err = m.control(ctx, n.uuid, func(c *control) { c.Cancelled = true })
+	err = m.control(ctx, n.uuid, func(s *state) { s.control.Cancelled = s.control.Cancelled || s.Attempt == a })
 	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrOver) {
 		return nil
 	}
@@ -259,7 +275,14 @@ func (m *Runs) Finished(arn string, status machine.Status) {
 func (m *Runs) drive(uuid string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.drivers[uuid] != nil || m.ctx.Err() != nil {
+	if m.drivers[uuid] == nil {
+		m.begin(uuid)
+	}
+}
+
+// begin makes a run's driver; m.mu is held.
+func (m *Runs) begin(uuid string) {
+	if m.ctx.Err() != nil {
 		return
 	}
 	d := newDriver(m, uuid)
@@ -267,8 +290,12 @@ func (m *Runs) drive(uuid string) {
 	m.work.Go(func() {
 		d.run()
 		m.mu.Lock()
+		defer m.mu.Unlock()
 		delete(m.drivers, uuid)
-		m.mu.Unlock()
+		close(d.done)
+		if d.again {
+			m.begin(uuid)
+		}
 	})
 }
 

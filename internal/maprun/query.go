@@ -16,6 +16,8 @@ var ErrOver = errors.New("maprun: the map run is over")
 // Counts are items or children by their status.
 type Counts struct {
 	Pending, Running, Succeeded, Failed, TimedOut, Aborted, Total, ResultsWritten int64
+	// FailuresNotRedrivable are among those that did not succeed; PendingRedrive wait for room to be redriven.
+	FailuresNotRedrivable, PendingRedrive int64
 }
 
 // Description is a map run as it is now.
@@ -27,6 +29,8 @@ type Description struct {
 	ToleratedFailureCount         int64
 	ToleratedFailurePercentage    float64
 	Items, Executions             Counts
+	Redrives                      uint32
+	Redriven                      int64 // the last redrive, epoch milliseconds
 }
 
 // Describe reads a run, or ErrNotFound.
@@ -60,6 +64,8 @@ func (s *state) describe(n runName) *Description {
 		MaxConcurrency: l.MaxConcurrency, ToleratedFailureCount: l.ToleratedFailureCount, ToleratedFailurePercentage: l.ToleratedFailurePercentage,
 		Items: p.ItemCounts.describe(p.Items, p.Begun), Executions: p.Executions.describe(s.children(), int64(p.Cursor)),
 	}
+	d.Redrives, d.Redriven = p.Redrives, p.Redriven
+	p.describe(d)
 	if p.Status != statusRunning {
 		for _, c := range []*Counts{&d.Items, &d.Executions} {
 			c.Pending, c.Running = c.Pending+c.Running, 0
@@ -139,7 +145,8 @@ func (m *Runs) Update(ctx context.Context, arn string, ch Change) error {
 	if err != nil {
 		return err
 	}
-	return m.control(ctx, n.uuid, func(c *control) {
+	return m.control(ctx, n.uuid, func(s *state) {
+		c := &s.control
 		if ch.MaxConcurrency != nil {
 			c.MaxConcurrency = ch.MaxConcurrency
 		}
@@ -153,7 +160,7 @@ func (m *Runs) Update(ctx context.Context, arn string, ch Change) error {
 }
 
 // control changes a run's control record and tells its driver.
-func (m *Runs) control(ctx context.Context, uuid string, change func(*control)) error {
+func (m *Runs) control(ctx context.Context, uuid string, change func(*state)) error {
 	err := m.env.Store.Update(ctx, m.partition(uuid), func(tx store.Tx) error {
 		s, err := read(tx, uuid)
 		if err != nil {
@@ -162,20 +169,25 @@ func (m *Runs) control(ctx context.Context, uuid string, change func(*control)) 
 		if s.progress.Status != statusRunning {
 			return ErrOver
 		}
-		change(&s.control)
+		change(s)
 		set(tx, key("control", uuid), &s.control)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	m.controlled(uuid)
+	return nil
+}
+
+// controlled tells a run's driver that the control record has changed.
+func (m *Runs) controlled(uuid string) {
 	if d := m.driver(uuid); d != nil {
 		d.mu.Lock()
 		d.controlled = true
 		d.mu.Unlock()
 		d.stir()
 	}
-	return nil
 }
 
 // ListedChild is a child in a list.
@@ -184,14 +196,28 @@ type ListedChild struct {
 	Status      machine.Status
 	Start, Stop int64 // epoch milliseconds; Stop 0 while it runs
 	Items       int64 // of a batch, 0 where there are none
+	Redrives    uint32
+	Redriven    int64 // the last redrive, epoch milliseconds; 0 if there was none or its date is not known
+	Pending     bool  // it waits to be redriven
+}
+
+// ChildFilter chooses among a run's children.
+type ChildFilter struct {
+	Status   machine.Status // 0 for all
+	Pending  bool           // those that wait to be redriven
+	Redriven *bool          // nil for all
+}
+
+func (f *ChildFilter) takes(c *ListedChild) bool {
+	return (f.Status == 0 || f.Status == c.Status && !c.Pending) && (!f.Pending || c.Pending) && (f.Redriven == nil || *f.Redriven == (c.Redrives > 0))
 }
 
 const childrenAtOnce = 5000
 
-// Children lists a run's children, newest first: those of a status (0 for all), below an index (0 for the beginning); next
+// Children lists a run's children, newest first: those that a filter takes, below an index (0 for the beginning); next
 // is the index to go on below, 0 at the end. A page may be shorter than max, or empty, and not the last: the children that
 // one call looks at are bounded.
-func (m *Runs) Children(ctx context.Context, arn string, status machine.Status, below uint64, max int) (list []ListedChild, next uint64, err error) {
+func (m *Runs) Children(ctx context.Context, arn string, filter ChildFilter, below uint64, max int) (list []ListedChild, next uint64, err error) {
 	n, s, err := m.read(ctx, arn)
 	if err != nil {
 		return nil, 0, err
@@ -207,7 +233,7 @@ func (m *Runs) Children(ctx context.Context, arn string, status machine.Status, 
 		if err != nil {
 			return nil, 0, err
 		}
-		if c != nil && (status == 0 || c.Status == status) {
+		if c != nil && filter.takes(c) {
 			list = append(list, *c)
 		}
 	}
@@ -223,7 +249,11 @@ func (m *Runs) listed(ctx context.Context, n runName, s *state, index uint64) (*
 	if err != nil {
 		return nil, err
 	}
-	c := &ListedChild{ARN: n.childARN(s.Spec.Express, index), Name: childName(n.uuid, index), Status: r.Status, Start: r.Start.UnixMilli()}
+	c := &ListedChild{ARN: n.childARN(s.Spec.Express, index), Name: childName(n.uuid, index), Status: r.Status, Start: r.Start.UnixMilli(),
+		Redrives: r.Redrives, Pending: r.Pending}
+	if !r.Redriven.IsZero() {
+		c.Redriven = r.Redriven.UnixMilli()
+	}
 	if r.Status != machine.Running {
 		c.Stop = r.Stop.UnixMilli()
 	}
@@ -246,6 +276,9 @@ func (m *Runs) child(ctx context.Context, n runName, s *state, index uint64) (*R
 		return nil, nil, err
 	case found || !s.Spec.Express:
 		r, err := m.result(ctx, n, &s.record, index, &row)
+		if err == nil {
+			s.progress.mark(r, index)
+		}
 		if !found {
 			return r, nil, err
 		}

@@ -66,7 +66,8 @@ func (c *counts) ended() int64 { return c.Succeeded + c.Failed + c.TimedOut + c.
 
 // progress is how far a run has come.
 //
-// Invariants: Finished lies below Cursor; Executions.ended() is the number of indexes in Finished.
+// Invariants: Finished lies below Cursor; Executions.ended() is the number of indexes in Finished. Redo lies below Cursor and
+// apart from Finished.
 type progress struct {
 	Status     string    `json:"status"`
 	Stop       int64     `json:"stop,omitempty"` // epoch milliseconds
@@ -82,6 +83,8 @@ type progress struct {
 	Executions counts    `json:"executions"`
 	ItemCounts counts    `json:"itemCounts"`
 	Written    bool      `json:"written,omitempty"` // the results are where they belong
+
+	redrive
 }
 
 // version is the version of a source that the run reads.
@@ -145,7 +148,7 @@ func (l *limits) exceeded(failed, items int64) bool {
 	return l.ToleratedFailurePercentage > 0 && float64(failed)*100 > l.ToleratedFailurePercentage*float64(items)
 }
 
-// childRow is how a child ended. Of a STANDARD child only Status and Items: the rest is the execution's own.
+// childRow is how a child ended, when it last did. Of a STANDARD child only Status and Items: the rest is the execution's own.
 type childRow struct {
 	Status machine.Status `json:"s"`
 	Items  int64          `json:"n"`
@@ -155,6 +158,8 @@ type childRow struct {
 	Output string         `json:"o,omitempty"` // JSON; "" unless it has succeeded
 	Error  *string        `json:"x,omitempty"`
 	Cause  *string        `json:"c,omitempty"`
+	// Redrives is how often an Express child was started again.
+	Redrives uint32 `json:"r,omitempty"`
 }
 
 func key(kind, uuid string) store.Key { return store.K(store.TableMapRun, kind, uuid) }

@@ -105,7 +105,7 @@ const isoMs = "2006-01-02T15:04:05.000Z"
 func (d *driver) entry(index uint64, r *Result) []byte {
 	e := resultEntry{
 		Cause: r.Cause, Error: r.Error, ExecutionArn: d.name.childARN(d.Spec.Express, index), Name: childName(d.uuid, index),
-		StateMachineArn: d.name.machineARN(), Status: statusNames[r.Status], InputDetails: &included{true},
+		StateMachineArn: d.name.machineARN(), Status: statusNames[r.Status], InputDetails: &included{true}, RedriveCount: int(r.Redrives),
 		StartDate: r.Start.UTC().Format(isoMs), StopDate: r.Stop.UTC().Format(isoMs), RedriveStatus: "REDRIVABLE_BY_MAP_RUN",
 	}
 	if r.Input != nil {
@@ -193,7 +193,7 @@ func (m *Runs) result(ctx context.Context, n runName, rec *record, index uint64,
 	if !rec.Spec.Express {
 		return m.executions.Result(ctx, n.childARN(false, index))
 	}
-	r := &Result{Status: row.Status, Error: row.Error, Cause: row.Cause, Start: fromMs(row.Start), Stop: fromMs(row.Stop), Input: value.TextString(row.Input)}
+	r := &Result{Redrives: row.Redrives, Status: row.Status, Error: row.Error, Cause: row.Cause, Start: fromMs(row.Start), Stop: fromMs(row.Stop), Input: value.TextString(row.Input)}
 	if row.Output != "" {
 		r.Output = value.TextString(row.Output)
 	}

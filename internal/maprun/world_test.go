@@ -32,6 +32,7 @@ type world struct {
 	s3     *bucketOfTests
 	task   func(ctx context.Context, input *value.Doc) engine.Outcome
 	states *states.Service
+	limits machine.Limits
 }
 
 func newWorld(t *testing.T) *world {
@@ -45,7 +46,7 @@ func newWorld(t *testing.T) *world {
 // open starts a server on the world's store.
 func (w *world) open() {
 	env := &service.Env{Store: w.store, Caller: w.s3, Now: time.Now, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil))}
-	w.states = states.New(states.Config{Env: env, Dispatcher: tasks{w}})
+	w.states = states.New(states.Config{Env: env, Dispatcher: tasks{w}, Limits: w.limits})
 	if err := w.states.Start(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}

@@ -173,7 +173,11 @@ func (s *Service) describeExecution(ctx context.Context, c *service.Context) (an
 		return nil, err
 	}
 	status := d.Root.Status()
-	b := appendMembers(nil, "executionArn", d.ARN, "stateMachineArn", d.MachineARN, "name", d.Name, "status", statusName(status))
+	mapRun, pending, err := s.mapRunOfChild(ctx, d.ARN)
+	if err != nil {
+		return nil, err
+	}
+	b := appendMembers(nil, "executionArn", d.ARN, "stateMachineArn", d.MachineARN, "name", d.Name, "status", childStatus(status, pending))
 	b = appendEpoch(append(b, `,"startDate":`...), d.StartMs())
 	if status != machine.Running {
 		b = appendEpoch(append(b, `,"stopDate":`...), d.Root.StopTime().UnixMilli())
@@ -184,10 +188,7 @@ func (s *Service) describeExecution(ctx context.Context, c *service.Context) (an
 		b = appendMember(b, "output", d.Output.String())
 		b = append(b, `,"outputDetails":{"included":true}`...)
 	}
-	b = appendMembers(b, "traceHeader", d.Trace, "stateMachineVersionArn", d.VersionARN, "stateMachineAliasArn", d.AliasARN)
-	if b, err = s.appendMapRun(ctx, b, d.ARN); err != nil {
-		return nil, err
-	}
+	b = appendMembers(b, "traceHeader", d.Trace, "stateMachineVersionArn", d.VersionARN, "stateMachineAliasArn", d.AliasARN, "mapRunArn", mapRun)
 	b = appendPointer(b, "error", d.Root.Error())
 	b = appendPointer(b, "cause", d.Root.Cause())
 	b = appendRedrives(b, d.Root.Redrives(), d.Root.RedriveTime().UnixMilli())
@@ -297,7 +298,7 @@ func (s *Service) listExecutions(ctx context.Context, c *service.Context) (any, 
 		return nil, err
 	}
 	if in.MapRunArn != "" {
-		return s.listChildren(ctx, in.MapRunArn, in.StatusFilter, in.MaxResults, in.NextToken)
+		return s.listChildren(ctx, in.MapRunArn, in.StatusFilter, in.RedriveFilter, in.MaxResults, in.NextToken)
 	}
 	if in.StateMachineArn == "" {
 		return nil, aws.Errorf("ValidationException", "Must provide a StateMachine ARN or MapRun ARN")

@@ -43,7 +43,7 @@ func (d dispatcher) Cancel(ctx context.Context, r engine.Dispatch) error {
 	if r.Task.MapRun == nil {
 		return d.Dispatcher.Cancel(ctx, r)
 	}
-	return d.s.maps.Cancel(ctx, r.Task.MapRun.ARN)
+	return d.s.maps.Cancel(ctx, r.Task.MapRun.ARN, r.Attempt)
 }
 
 // executions are the engine's executions as map runs see them.
@@ -77,6 +77,15 @@ func (x executions) StartChild(ctx context.Context, c *maprun.Child) error {
 	return err
 }
 
+func (x executions) RedriveChild(ctx context.Context, c *maprun.Child) error {
+	_, err := x.s.engine.Redrive(ctx, c.ARN, engine.RedriveInput{Delivery: c.Redrive})
+	var refused *engine.NotRedrivable
+	if errors.As(err, &refused) {
+		return maprun.ErrNotRedrivable
+	}
+	return err
+}
+
 func (x executions) RunChild(ctx context.Context, c *maprun.Child) (*maprun.Result, error) {
 	test, err := x.s.testOfChild(ctx, c.Parent)
 	if err != nil {
@@ -98,7 +107,7 @@ func (x executions) Result(ctx context.Context, arn string) (*maprun.Result, err
 		return nil, err
 	}
 	return &maprun.Result{Status: d.Root.Status(), Input: d.Input, Output: d.Output, Error: d.Root.Error(), Cause: d.Root.Cause(),
-		Start: d.Root.StartTime(), Stop: d.Root.StopTime()}, nil
+		Start: d.Root.StartTime(), Stop: d.Root.StopTime(), Redrives: d.Root.Redrives(), Redriven: d.Root.RedriveTime()}, nil
 }
 
 func (x executions) StopChild(ctx context.Context, arn string) error {
@@ -184,6 +193,7 @@ func (s *Service) describeMapRun(ctx context.Context, c *service.Context) (any, 
 	b = strconv.AppendFloat(append(b, `,"toleratedFailurePercentage":`...), d.ToleratedFailurePercentage, 'f', -1, 64)
 	b = appendCounts(append(b, `,"itemCounts":`...), &d.Items)
 	b = appendCounts(append(b, `,"executionCounts":`...), &d.Executions)
+	b = appendRedrives(b, d.Redrives, d.Redriven)
 	return closeObject(b), nil
 }
 
@@ -195,6 +205,7 @@ func appendCounts(b []byte, n *maprun.Counts) []byte {
 	}{
 		{"pending", n.Pending}, {"running", n.Running}, {"succeeded", n.Succeeded}, {"failed", n.Failed}, {"timedOut", n.TimedOut},
 		{"aborted", n.Aborted}, {"total", n.Total}, {"resultsWritten", n.ResultsWritten},
+		{"failuresNotRedrivable", n.FailuresNotRedrivable}, {"pendingRedrive", n.PendingRedrive},
 	} {
 		o = appendNumber(o, m.name, m.n, true)
 	}
@@ -270,7 +281,7 @@ func (s *Service) updateMapRun(ctx context.Context, c *service.Context) (any, er
 }
 
 // listChildren is ListExecutions by map run.
-func (s *Service) listChildren(ctx context.Context, mapRunARN, status string, max int, token *string) (any, error) {
+func (s *Service) listChildren(ctx context.Context, mapRunARN, status, redrive string, max int, token *string) (any, error) {
 	n, err := parseType(mapRunARN, "mapRun")
 	if err != nil {
 		return nil, err
@@ -285,11 +296,12 @@ func (s *Service) listChildren(ctx context.Context, mapRunARN, status string, ma
 			return nil, engine.ErrToken
 		}
 	}
-	var children []maprun.ListedChild
-	var next uint64
-	if status != "PENDING_REDRIVE" { // nothing is redriven yet
-		children, next, err = s.maps.Children(ctx, mapRunARN, statuses[status], below, pageSize(max))
+	filter := maprun.ChildFilter{Status: statuses[status], Pending: status == pendingRedrive}
+	if redrive != "" {
+		redriven := redrive == "REDRIVEN"
+		filter.Redriven = &redriven
 	}
+	children, next, err := s.maps.Children(ctx, mapRunARN, filter, below, pageSize(max))
 	if errors.Is(err, maprun.ErrNotFound) {
 		return nil, noMapRun(mapRunARN)
 	}
@@ -302,13 +314,13 @@ func (s *Service) listChildren(ctx context.Context, mapRunARN, status string, ma
 		if i > 0 {
 			b = append(b, ',')
 		}
-		m := appendMembers(nil, "executionArn", ch.ARN, "stateMachineArn", n.machineARN(), "name", ch.Name, "status", statusName(ch.Status), "mapRunArn", mapRunARN)
+		m := appendMembers(nil, "executionArn", ch.ARN, "stateMachineArn", n.machineARN(), "name", ch.Name, "status", childStatus(ch.Status, ch.Pending), "mapRunArn", mapRunARN)
 		m = appendEpoch(append(m, `,"startDate":`...), ch.Start)
 		if ch.Stop != 0 {
 			m = appendEpoch(append(m, `,"stopDate":`...), ch.Stop)
 		}
 		m = appendNumber(m, "itemCount", ch.Items, false)
-		b = append(b, closeObject(append(m, `,"redriveCount":0`...))...)
+		b = append(b, closeObject(appendRedrives(m, ch.Redrives, ch.Redriven))...)
 	}
 	b = append(b, ']')
 	if next != 0 {
@@ -338,7 +350,7 @@ func (s *Service) describeExpressChild(ctx context.Context, c *service.Context) 
 	if err != nil {
 		return nil, true, err
 	}
-	b := appendMembers(nil, "executionArn", in.ExecutionArn, "stateMachineArn", run.MachineARN, "name", n.Tail[1], "status", statusName(r.Status), "mapRunArn", run.ARN)
+	b := appendMembers(nil, "executionArn", in.ExecutionArn, "stateMachineArn", run.MachineARN, "name", n.Tail[1], "status", childStatus(r.Status, r.Pending), "mapRunArn", run.ARN)
 	b = appendEpoch(append(b, `,"startDate":`...), r.Start.UnixMilli())
 	if r.Status != machine.Running {
 		b = appendEpoch(append(b, `,"stopDate":`...), r.Stop.UnixMilli())
@@ -353,20 +365,38 @@ func (s *Service) describeExpressChild(ctx context.Context, c *service.Context) 
 	}
 	b = appendPointer(b, "error", r.Error)
 	b = appendPointer(b, "cause", r.Cause)
-	return closeObject(append(b, `,"redriveCount":0`...)), true, nil
+	b = appendRedrives(b, r.Redrives, 0)
+	switch r.Status {
+	case machine.Running, machine.Succeeded:
+		b = appendMembers(b, "redriveStatus", notRedrivable, "redriveStatusReason", "Execution is "+statusName(r.Status)+" and cannot be redriven")
+	default:
+		b = appendMember(b, "redriveStatus", redrivableByMapRun)
+	}
+	return closeObject(b), true, nil
 }
 
-// appendMapRun writes the map run that an execution is a child of, if it is one.
-func (s *Service) appendMapRun(ctx context.Context, b []byte, arn string) ([]byte, error) {
+// mapRunOfChild is the map run that an execution is a child of, "" if it is none, and whether the child waits there to be
+// redriven.
+func (s *Service) mapRunOfChild(ctx context.Context, arn string) (mapRun string, pending bool, err error) {
 	if !isChild(arn) {
-		return b, nil
+		return "", false, nil
 	}
-	run, _, err := s.maps.RunOf(ctx, arn)
+	run, r, err := s.maps.RunOf(ctx, arn)
 	if errors.Is(err, maprun.ErrNotFound) {
-		return b, nil
+		return "", false, nil
 	}
 	if err != nil {
-		return b, err
+		return "", false, err
 	}
-	return appendMember(b, "mapRunArn", run.ARN), nil
+	return run.ARN, r.Pending, nil
+}
+
+const pendingRedrive = "PENDING_REDRIVE"
+
+// childStatus is the status of a map run's child.
+func childStatus(s machine.Status, pending bool) string {
+	if pending {
+		return pendingRedrive
+	}
+	return statusName(s)
 }

@@ -81,10 +81,11 @@ func (s *Service) machineDeleted(ctx context.Context, d *engine.Description) (bo
 	return h == nil, err
 }
 
-// appendRedrives writes how often an execution or map run was redriven, and when it was last (epoch milliseconds).
+// appendRedrives writes how often an execution or map run was redriven, and when it was last (epoch milliseconds, 0
+// where that is not known).
 func appendRedrives(b []byte, n uint32, last int64) []byte {
 	b = appendNumber(b, "redriveCount", int64(n), true)
-	if n > 0 {
+	if n > 0 && last != 0 {
 		b = appendEpoch(append(b, `,"redriveDate":`...), last)
 	}
 	return b
@@ -93,7 +94,7 @@ func appendRedrives(b []byte, n uint32, last int64) []byte {
 // checkRedriveFilters refuses the filters of ListExecutions that are only for a map run's children.
 func checkRedriveFilters(status, redrive string) error {
 	switch {
-	case status == "PENDING_REDRIVE":
+	case status == pendingRedrive:
 		return aws.Errorf("ValidationException", "The PENDING_REDRIVE status filter is only supported with a Map Run ARN")
 	case redrive != "":
 		return aws.Errorf("ValidationException", "The redrive filter is only supported with a Map Run ARN")
