@@ -14,8 +14,8 @@ type moment uint8
 
 const (
 	onInput  moment = iota // input and context
-	onResult              // also result: Output and Assign of Task, Parallel and Map
-	onError               // also errorOutput: Output and Assign of a catcher
+	onResult               // also result: Output and Assign of Task, Parallel and Map
+	onError                // also errorOutput: Output and Assign of a catcher
 )
 
 // query is a JSONata expression of a field, without the {% %} around it.

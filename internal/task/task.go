@@ -138,6 +138,11 @@ func (r *Runner) plan(d engine.Dispatch) (*call, error) {
 		return nil, unusable(d.Task.Arguments, "The parameters must be a JSON object")
 	}
 	params := d.Task.Arguments
+	if c.row.service == "sqs" {
+		if err := checkQueueURL(params); err != nil {
+			return nil, err
+		}
+	}
 	if c.row.adapt != nil {
 		params = c.row.adapt(d, params)
 	}
