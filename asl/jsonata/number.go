@@ -53,13 +53,47 @@ func formatDouble(f float64) string {
 	return strconv.FormatFloat(f, 'f', -1, 64)
 }
 
-// precise rounds to the 15 significant digits that $string shows; integers keep all of theirs.
-func precise(f float64) float64 {
-	if math.Abs(f) < 1<<53 && f == math.Trunc(f) {
-		return f
+// appendRounded writes a number as $string does on AWS: a whole number with all its digits, any other rounded down to 15
+// of them.
+func appendRounded(dst []byte, f float64) []byte {
+	if f == math.Trunc(f) {
+		return append(dst, formatDouble(f)...)
 	}
-	f, _ = strconv.ParseFloat(strconv.FormatFloat(f, 'e', 14, 64), 64)
-	return f
+	mantissa, exp, _ := strings.Cut(strconv.FormatFloat(math.Abs(f), 'e', -1, 64), "e")
+	power, _ := strconv.Atoi(exp)
+	digits := strings.Replace(mantissa, ".", "", 1)
+	if len(digits) > 15 {
+		n, _ := strconv.ParseInt(digits[:15], 10, 64)
+		if f < 0 {
+			n++
+		}
+		digits = strconv.FormatInt(n, 10)
+		power += len(digits) - 15 // nines may have become one more digit
+	}
+	digits = strings.TrimRight(digits, "0")
+	if f < 0 {
+		dst = append(dst, '-')
+	}
+	switch {
+	case power < -6 || power >= len(digits):
+		return appendScientific(dst, digits, power)
+	case power < 0:
+		return append(append(append(dst, "0."...), strings.Repeat("0", -power-1)...), digits...)
+	case power == len(digits)-1:
+		return append(dst, digits...)
+	}
+	return append(append(append(dst, digits[:power+1]...), '.'), digits[power+1:]...)
+}
+
+func appendScientific(dst []byte, digits string, power int) []byte {
+	dst = append(dst, digits[0])
+	if len(digits) > 1 {
+		dst = append(append(dst, '.'), digits[1:]...)
+	}
+	if dst = append(dst, 'e'); power > 0 {
+		dst = append(dst, '+')
+	}
+	return strconv.AppendInt(dst, int64(power), 10)
 }
 
 // roundEven rounds half to even at a number of decimals, in decimal as it is written.

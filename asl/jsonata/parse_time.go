@@ -170,71 +170,77 @@ func (e *evaluation) parseTime(s, picture string) any {
 	return e.assemble(got)
 }
 
-// onlyOf says whether there are components of a family, all of them among those allowed. A component that is zero does
-// not count.
-func onlyOf(got map[byte]float64, family, allowed string) bool {
-	some := false
-	for i := range len(family) {
-		if v := got[family[i]]; v == 0 || math.IsNaN(v) {
-			continue
+// calendar is a way to name a day: the components that belong to it, from the most significant on.
+type calendar struct {
+	members string
+	order   string
+	weeks   bool // of which the reference implementation has not how to make a date
+}
+
+var (
+	calendars = []calendar{{"YMD", "YMD", false}, {"Yd", "Yd", false}, {"Xxw", "XxwF", true}, {"XW", "XWF", true}}
+	clocks    = []calendar{{members: "Hmsf", order: "Hmsf"}, {members: "Phmsf", order: "Phmsf"}}
+)
+
+// choose takes the first of some calendars that has all the components of a family that there are. A component that is
+// zero does not count. Where there are none, or too many, it is the first one.
+func choose(from []calendar, family string, got map[byte]float64) calendar {
+	var there []byte
+	for _, name := range []byte(family) {
+		if v := got[name]; v != 0 && !math.IsNaN(v) {
+			there = append(there, name)
 		}
-		if strings.IndexByte(allowed, family[i]) < 0 {
-			return false
-		}
-		some = true
 	}
-	return some
+	for _, c := range from {
+		if len(there) > 0 && strings.Trim(string(there), c.members) == "" {
+			return c
+		}
+	}
+	return from[0]
 }
 
 func (e *evaluation) assemble(got map[byte]float64) any {
-	const dates, times = "YXMxWwdD", "PHhmsf"
-	order, ofYear := "YMD", false
-	switch {
-	case onlyOf(got, dates, "YMD"):
-	case onlyOf(got, dates, "Yd"):
-		order, ofYear = "YD", true
-	case onlyOf(got, dates, "Xxw"):
-		order = "XxwF"
-	case onlyOf(got, dates, "XW"):
-		order = "XWF"
+	day := choose(calendars, "YXMxWwdD", got)
+	clock := choose(clocks, "PHhmsf", got)
+	e.complete(got, day.order+clock.order)
+	if day.weeks {
+		e.fail("D3136", nil)
 	}
-	halfDays := !onlyOf(got, times, "Hmsf") && onlyOf(got, times, "Phmsf")
-	if halfDays {
-		order += "Phmsf"
-	} else {
-		order += "Hmsf"
+	month, date, hour := max(1, got['M']), got['D'], got['H']
+	if day.order == "Yd" {
+		month, date = 1, got['d']
 	}
-	started, ended := false, false
-	for i := range len(order) {
-		name := order[i]
-		v, ok := got[name]
-		switch {
-		case ok && !math.IsNaN(v):
-			if started = true; ended {
-				e.fail("D3136", nil)
-			}
-		case started:
-			ended = true
-			got[name] = 0
-			if name == 'M' || name == 'D' || name == 'd' {
-				got[name] = 1
-			}
-		default:
-			got[name] = float64(fragment(time.UnixMilli(e.env.Now).UTC(), name))
-		}
-	}
-	if strings.HasPrefix(order, "X") {
-		e.fail("D3136", nil) // dates by week are not supported, as in the reference implementation
-	}
-	month, day := max(1, got['M']), got['D']
-	if ofYear {
-		month, day = 1, got['d']
-	}
-	hour := got['H']
-	if halfDays {
+	if clock.order[0] == 'P' {
 		hour = math.Mod(got['h'], 12) + 12*got['P']
 	}
-	return utcMillis(got['Y'], month, day, hour, got['m'], got['s'], got['f'], got['Z']+got['z'])
+	return utcMillis(got['Y'], month, date, hour, got['m'], got['s'], got['f'], got['Z']+got['z'])
+}
+
+// complete adds the components that are missing: before the first one those of now, after the last one the least. None
+// may be missing between them.
+func (e *evaluation) complete(got map[byte]float64, order string) {
+	given := func(i int) bool {
+		v, ok := got[order[i]]
+		return ok && !math.IsNaN(v)
+	}
+	first := 0
+	for first < len(order) && !given(first) {
+		got[order[first]] = float64(fragment(time.UnixMilli(e.env.Now).UTC(), order[first]))
+		first++
+	}
+	end := first
+	for end < len(order) && given(end) {
+		end++
+	}
+	for i := end; i < len(order); i++ {
+		if given(i) {
+			e.fail("D3136", nil)
+		}
+		got[order[i]] = 0
+		if strings.IndexByte("MDd", order[i]) >= 0 {
+			got[order[i]] = 1
+		}
+	}
 }
 
 // utcMillis is a time of the proleptic calendar; components may be beyond their usual range.

@@ -9,9 +9,18 @@ import (
 type digits bool
 
 const (
-	exactDigits   digits = false // numbers as JSON.stringify writes them
-	preciseDigits digits = true  // numbers with 15 significant digits
+	exactDigits   digits = false // as JSON.stringify writes it
+	preciseDigits digits = true  // as $string does on AWS: 15 digits of fractions, no control characters by their number
 )
+
+var escapes = strings.NewReplacer(`"`, `\"`, `\`, `\\`, "\b", `\b`, "\f", `\f`, "\n", `\n`, "\r", `\r`, "\t", `\t`)
+
+func (d digits) appendString(dst []byte, s string) []byte {
+	if d == exactDigits {
+		return value.AppendString(dst, s)
+	}
+	return append(append(append(dst, '"'), escapes.Replace(s)...), '"')
+}
 
 // text is $string of a value that is defined.
 func (e *evaluation) text(v any, pretty bool) string {
@@ -46,7 +55,7 @@ func appendText(dst []byte, v any, d digits, indent string) []byte {
 		case f-f != 0:
 			return append(dst, "null"...)
 		case bool(d):
-			f = precise(f)
+			return appendRounded(dst, f)
 		}
 		return append(dst, formatDouble(f)...)
 	}
@@ -67,7 +76,7 @@ func appendText(dst []byte, v any, d digits, indent string) []byte {
 		}
 		return append(dst, "false"...)
 	case string:
-		return value.AppendString(dst, v)
+		return d.appendString(dst, v)
 	case *value.Object:
 		return appendObject(dst, v, d, indent)
 	case *function:
@@ -83,7 +92,7 @@ func appendObject(dst []byte, o *value.Object, d digits, indent string) []byte {
 			continue
 		}
 		dst = appendSeparator(dst, n, '{', indent)
-		dst = append(value.AppendString(dst, name), ':')
+		dst = append(d.appendString(dst, name), ':')
 		if indent != "" {
 			dst = append(dst, ' ')
 		}
