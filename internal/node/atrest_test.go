@@ -255,3 +255,64 @@ func TestNothingIsReadableOnDisk(t *testing.T) {
 		})
 	}
 }
+
+// read is a call that shows a marker again.
+type read struct {
+	where, service, operation string
+	in                        object
+}
+
+func (d *disk) reads() []read {
+	mail := d.must("newel-mail", "ListMails", object{})["Mails"].([]any)[0].(object)["Id"]
+	part := func(key, span string) object { return object{"Bucket": "b12", "Key": key, "Range": span} }
+	return []read{
+		{"topic", "newel-mail", "GetMail", object{"Id": mail}},
+		{"object", "s3", "GetObject", part("put", "bytes=65000-65200")},
+		{"object", "s3", "GetObject", part("copy", "bytes=-100")},
+		{"object by the bucket's default", "s3", "GetObject", part("default", "")},
+		{"part", "s3", "GetObject", part("parts", "bytes=6291000-6291300")},
+		{"object", "s3", "GetObject", part("parts", "bytes=6291480-6391480")},
+	}
+}
+
+// TestADisabledKeyBites: what was written under a key comes back, also after a restart and by ranges; while the key is disabled
+// it does not, and nothing new is taken.
+func TestADisabledKeyBites(t *testing.T) {
+	d := newDisk(t)
+	d.key = d.must("kms", "CreateKey", object{})["KeyMetadata"].(object)["Arn"].(string)
+	d.services()
+	d.bucket()
+	reads := d.reads()
+	comeBack := func() {
+		t.Helper()
+		for _, r := range reads {
+			out, stream, code := d.call(r.service, r.operation, r.in)
+			if !strings.Contains(fmt.Sprint(out)+stream, d.markers[r.where]) {
+				t.Errorf("%s:%s %v gave %s, %.300s", r.service, r.operation, r.in, code, stream)
+			}
+		}
+	}
+	comeBack()
+	d.stop()
+	d.start()
+	defer d.stop()
+	comeBack()
+	d.must("kms", "DisableKey", object{"KeyId": d.key})
+	for _, r := range reads {
+		if _, _, code := d.call(r.service, r.operation, r.in); code != "KMS.DisabledException" {
+			t.Errorf("%s:%s %v: %s", r.service, r.operation, r.in, code)
+		}
+	}
+	if m := d.must("newel-mail", "ListMails", object{})["Mails"].([]any)[0].(object); m["Locked"] == nil || m["Subject"] != nil {
+		t.Errorf("the list shows %v", m)
+	}
+	given := object{"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": d.key, "Bucket": "b12", "Key": "new"}
+	for operation, in := range map[string]object{"PutObject": given, "CreateMultipartUpload": given,
+		"CopyObject": {"Bucket": "b12", "Key": "new", "CopySource": "b12/put", "ServerSideEncryption": "AES256"}} {
+		if _, _, code := d.call("s3", operation, in, 'x'); code != "KMS.DisabledException" {
+			t.Errorf("%s: %s", operation, code)
+		}
+	}
+	d.must("kms", "EnableKey", object{"KeyId": d.key})
+	comeBack()
+}
