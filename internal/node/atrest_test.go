@@ -194,7 +194,7 @@ func (d *disk) bucket() {
 const child = `"ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":%[1]q},"StartAt":%[1]q,"States":{%[1]q:{"Type":"Pass","End":true}}},` +
 	`"ItemSelector":{"item.$":"$$.Map.Item.Value","of.$":"$$.Execution.Input"}`
 
-var definition = `{"StartAt":"Update","States":{
+var definition = `{"Comment":"COMMENT","StartAt":"Update","States":{
  "Update":{"Type":"Task","Resource":"arn:aws:states:::dynamodb:updateItem","Parameters":{"TableName":"table","Key":{"id":{"S":"2"}},"UpdateExpression":"SET v = :v","ExpressionAttributeValues":{":v":{"S.$":"$.m"}},"ReturnValues":"ALL_NEW"},"ResultPath":"$.r","Next":"Receive"},
  "Receive":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:receiveMessage","Parameters":{"QueueUrl":"QUEUE"},"ResultPath":"$.r","Next":"MapExpress"},
  "MapExpress":{"Type":"Map","ItemsPath":"$.items","Label":"x",` + fmt.Sprintf(child, "EXPRESS") + `,"ResultPath":"$.r","Next":"MapStandard"},
@@ -211,7 +211,7 @@ func (d *disk) machines() {
 	create := func(name, kind, definition string) any {
 		return d.must("states", "CreateStateMachine", d.with(object{"name": name, "type": kind, "roleArn": "arn:aws:iam::" + account + ":role/r", "definition": definition}, configuration))["stateMachineArn"]
 	}
-	standard := create("m", "STANDARD", strings.Replace(definition, "QUEUE", d.node.URL()+"/"+account+"/q", 1))
+	standard := create("m", "STANDARD", strings.Replace(strings.Replace(definition, "COMMENT", d.mark("definition"), 1), "QUEUE", d.node.URL()+"/"+account+"/q", 1))
 	express := create("x", "EXPRESS", `{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}`)
 	input, _ := json.Marshal(object{"m": d.mark("machine"), "items": []string{d.mark("item")}})
 	execution := d.must("states", "StartExecution", object{"stateMachineArn": standard, "input": string(input)})["executionArn"].(string)

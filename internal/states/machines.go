@@ -35,6 +35,7 @@ type revision struct {
 	Type       string          `json:"type"`
 	ID         string          `json:"id,omitempty"` // revisionId; the first one has none
 	Definition string          `json:"definition"`
+	Sealed     []byte          `json:"sealed,omitempty"` // the definition, as it is kept with a customer managed key
 	RoleARN    string          `json:"role"`
 	Logging    json.RawMessage `json:"logging"`
 	Tracing    json.RawMessage `json:"tracing"`
@@ -89,6 +90,7 @@ func writeHead(tx store.Tx, h *head) error {
 	return err
 }
 
+// readRevision reads a revision whose definition may be sealed (openRevision).
 func readRevision(rd store.Reader, id string) (*revision, error) {
 	b, err := rd.Get(revisionKey(id))
 	if err != nil || b == nil {
@@ -98,8 +100,27 @@ func readRevision(rd store.Reader, id string) (*revision, error) {
 	return r, json.Unmarshal(b, r)
 }
 
-func writeRevision(tx store.Tx, id string, r *revision) error {
-	b, err := service.Marshal(r)
+// openRevision reads a revision with its definition.
+func openRevision(env *service.Env, rd store.Reader, id string) (*revision, error) {
+	r, err := readRevision(rd, id)
+	if err != nil || r == nil || r.Sealed == nil {
+		return r, err
+	}
+	text, err := env.Open(r.protection(), r.Sealed)
+	r.Definition, r.Sealed = string(text), nil
+	return r, err
+}
+
+func writeRevision(env *service.Env, tx store.Tx, id string, r *revision) error {
+	kept := *r
+	if p := r.protection(); p != nil {
+		sealed, err := env.Seal(p, []byte(r.Definition))
+		if err != nil {
+			return err
+		}
+		kept.Definition, kept.Sealed = "", sealed
+	}
+	b, err := service.Marshal(&kept)
 	if err == nil {
 		tx.Set(revisionKey(id), b)
 	}
@@ -173,7 +194,7 @@ func (s *Service) createStateMachine(c *service.Context, tx store.Tx) (any, erro
 	if h.Tags, err = mergeTags(nil, in.Tags); err != nil {
 		return nil, err
 	}
-	if err := writeRevision(tx, h.Revision, r); err != nil {
+	if err := writeRevision(c.Env, tx, h.Revision, r); err != nil {
 		return nil, err
 	}
 	c.After = append(c.After, func() { s.revisions.forget(arn) })
@@ -190,7 +211,7 @@ func (s *Service) createStateMachine(c *service.Context, tx store.Tx) (any, erro
 
 // createdBefore answers a create whose name is taken: the same again is answered as before, by the definition's text.
 func (s *Service) createdBefore(c *service.Context, tx store.Tx, old *head, r *revision, publishing bool) (any, error) {
-	was, err := readRevision(tx, old.Revision)
+	was, err := openRevision(c.Env, tx, old.Revision)
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +273,7 @@ func (s *Service) updateStateMachine(c *service.Context, tx store.Tx) (any, erro
 	if !in.Publish && in.Definition == nil && in.RoleArn == nil && in.LoggingConfiguration == nil && in.TracingConfiguration == nil && in.EncryptionConfiguration == nil {
 		return nil, aws.Errorf("MissingRequiredParameter", "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified")
 	}
-	was, err := readRevision(tx, h.Revision)
+	was, err := openRevision(c.Env, tx, h.Revision)
 	if err != nil {
 		return nil, err
 	}
@@ -281,7 +302,7 @@ func (s *Service) updateStateMachine(c *service.Context, tx store.Tx) (any, erro
 	if !same(was, &now) {
 		now.ID, now.Updated = newUUID(), c.Now.UnixMilli()
 		h.Revision = revisionID(arn, now.ID)
-		if err := writeRevision(tx, h.Revision, &now); err != nil {
+		if err := writeRevision(c.Env, tx, h.Revision, &now); err != nil {
 			return nil, err
 		}
 		c.After = append(c.After, func() { s.revisions.forget(arn) })
@@ -326,7 +347,7 @@ func (s *Service) deleteStateMachine(c *service.Context, tx store.Tx) (any, erro
 }
 
 func (s *Service) describeStateMachine(c *service.Context, rd store.Reader) (any, error) {
-	var in struct{ StateMachineArn string }
+	var in struct{ StateMachineArn, IncludedData string }
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
 	}
@@ -341,7 +362,7 @@ func (s *Service) describeStateMachine(c *service.Context, rd store.Reader) (any
 	if t == nil || t.aliasARN != "" {
 		return nil, noMachine(in.StateMachineArn)
 	}
-	r, err := readRevision(rd, t.revision)
+	r, err := describedRevision(c.Env, rd, t.revision, in.IncludedData)
 	if err != nil {
 		return nil, err
 	}
@@ -354,6 +375,18 @@ func (s *Service) describeStateMachine(c *service.Context, rd store.Reader) (any
 		}
 	}
 	return out, nil
+}
+
+// describedRevision reads a revision, with METADATA_ONLY without what a customer managed key encrypts.
+func describedRevision(env *service.Env, rd store.Reader, id, includedData string) (*revision, error) {
+	if includedData != "METADATA_ONLY" {
+		return openRevision(env, rd, id)
+	}
+	r, err := readRevision(rd, id)
+	if r != nil {
+		r.Definition = "{}"
+	}
+	return r, err
 }
 
 // describe has the members that DescribeStateMachine and DescribeStateMachineForExecution share. AWS adds

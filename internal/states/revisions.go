@@ -8,13 +8,14 @@ import (
 	"sync"
 
 	"github.com/newel-run/newel/asl"
+	"github.com/newel-run/newel/internal/service"
 	"github.com/newel-run/newel/internal/store"
 )
 
 // revisions finds machines and compiled definitions without reading the store each time. Compiled revisions never
 // change; a head is cached until this process changes it, which it is told through forget.
 type revisions struct {
-	store store.Store
+	env *service.Env
 
 	mu       sync.RWMutex
 	compiled map[string]*compiled // by revision id
@@ -31,8 +32,8 @@ type compiled struct {
 // cachedRevisions bounds each of the two maps; when one is full it is emptied.
 const cachedRevisions = 4096
 
-func newRevisions(s store.Store) *revisions {
-	return &revisions{store: s, compiled: map[string]*compiled{}, heads: map[string]*head{}}
+func newRevisions(env *service.Env) *revisions {
+	return &revisions{env: env, compiled: map[string]*compiled{}, heads: map[string]*head{}}
 }
 
 // Definition implements engine.Definitions.
@@ -65,9 +66,11 @@ func (r *revisions) revision(ctx context.Context, id string) (*compiled, error) 
 	}
 	arn, _, _ := strings.Cut(id, "#")
 	var rec *revision
-	err := r.store.View(ctx, store.Place(r.store.Partitions(), arn), func(rd store.Reader) (err error) {
-		rec, err = readRevision(rd, id)
-		return err
+	err := r.env.WithKeys(ctx, func() error {
+		return r.env.Store.View(ctx, store.Place(r.env.Store.Partitions(), arn), func(rd store.Reader) (err error) {
+			rec, err = openRevision(r.env, rd, id)
+			return err
+		})
 	})
 	if err != nil {
 		return nil, err
@@ -111,7 +114,7 @@ func (r *revisions) head(ctx context.Context, arn string) (*head, error) {
 	if h != nil {
 		return h, nil
 	}
-	err := r.store.View(ctx, store.Place(r.store.Partitions(), arn), func(rd store.Reader) (err error) {
+	err := r.env.Store.View(ctx, store.Place(r.env.Store.Partitions(), arn), func(rd store.Reader) (err error) {
 		h, err = readHead(rd, arn)
 		return err
 	})
@@ -138,7 +141,7 @@ func (r *revisions) target(ctx context.Context, n name) (t *target, err error) {
 		}
 		return &target{head: h, revision: h.Revision}, nil
 	}
-	err = r.store.View(ctx, store.Place(r.store.Partitions(), n.machineARN()), func(rd store.Reader) (err error) {
+	err = r.env.Store.View(ctx, store.Place(r.env.Store.Partitions(), n.machineARN()), func(rd store.Reader) (err error) {
 		t, err = resolve(rd, n)
 		return err
 	})

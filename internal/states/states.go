@@ -73,7 +73,7 @@ func New(cfg Config) *Service {
 	if s.mockProblem == nil {
 		s.mockProblem = func(asl.Integration, []byte, bool) string { return "" }
 	}
-	s.revisions = newRevisions(cfg.Env.Store)
+	s.revisions = newRevisions(cfg.Env)
 	s.logger = newLogger(s)
 	s.meter = newMeter(s)
 	s.sealed = newSealedStore(cfg.Env)

@@ -63,14 +63,21 @@ func TestMachine(t *testing.T) {
 		w.do("kms", "DisableKey", object{"KeyId": w.key})
 		restart()
 		start["name"] = "other"
-		for operation, in := range map[string]object{"StartExecution": start, "DescribeExecution": execution, "GetExecutionHistory": execution} {
+		for operation, in := range map[string]object{"StartExecution": start, "DescribeExecution": execution, "GetExecutionHistory": execution,
+			"DescribeStateMachine": {"stateMachineArn": machine}} {
 			_, err := w.call("states", operation, in)
 			var e *aws.Error
 			if !errors.As(err, &e) || e.Code != "KmsInvalidStateException" || e.Fields["kmsKeyState"] != "DISABLED" {
 				t.Errorf("%s: %v", operation, err)
 			}
 		}
+		if m := w.do("states", "DescribeStateMachine", object{"stateMachineArn": machine, "includedData": "METADATA_ONLY"}); m["definition"] != "{}" || m["status"] != "ACTIVE" {
+			t.Errorf("the machine's metadata %v", m)
+		}
 		w.do("kms", "EnableKey", object{"KeyId": w.key})
+		if m := w.do("states", "DescribeStateMachine", object{"stateMachineArn": machine}); m["definition"] != definition {
+			t.Errorf("the definition came back as %v", m["definition"])
+		}
 		close(task.let)
 		time.Sleep(time.Minute)
 		synctest.Wait()
