@@ -3,13 +3,15 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/newel-run/newel/asl"
 	"github.com/newel-run/newel/asl/value"
-	"github.com/newel-run/newel/internal/store"
 	"github.com/newel-run/newel/internal/store/memory"
 	"github.com/newel-run/newel/machine"
 )
@@ -17,12 +19,18 @@ import (
 // counted is one definition that counts how often it is asked for: once for each start and each reload.
 type counted struct {
 	d     *asl.Definition
-	asked int
+	asked atomic.Int64
 }
 
 func (c *counted) Definition(context.Context, string) (*asl.Definition, error) {
-	c.asked++
+	c.asked.Add(1)
 	return c.d, nil
+}
+
+func (c *cache) inMemory() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Sorted(maps.Keys(c.byARN))
 }
 
 // TestIdleExecutionsAreEvictedAndReloadedByTheirEvent: of many executions that wait only the last few stay in memory; the
@@ -49,22 +57,20 @@ func TestIdleExecutionsAreEvictedAndReloadedByTheirEvent(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		cache := &e.parts[store.Partition(0)].cache
-		if len(cache.byARN) != kept || cache.idle.Len() != kept {
-			t.Fatalf("%d executions in memory, %d of them idle, want %d", len(cache.byARN), cache.idle.Len(), kept)
-		}
+		var last []string
 		for i := executions - kept; i < executions; i++ {
-			if cache.byARN[arn(i)] == nil {
-				t.Errorf("the least recently used execution was not the one that was evicted: %d is gone", i)
-			}
+			last = append(last, arn(i))
+		}
+		if got := e.parts[0].cache.inMemory(); !slices.Equal(got, last) {
+			t.Fatalf("in memory are %q, want the last used %q", got, last)
 		}
 		time.Sleep((10 + executions) * time.Second)
 		synctest.Wait()
-		if len(cache.byARN) != 0 || cache.idle.Len() != 0 {
-			t.Errorf("%d executions in memory after their end", len(cache.byARN))
+		if got := e.parts[0].cache.inMemory(); len(got) != 0 {
+			t.Errorf("in memory after their end are %q", got)
 		}
-		if want := executions + executions - kept; definitions.asked != want {
-			t.Errorf("%d starts and reloads, want %d: each that was evicted is reloaded once", definitions.asked, want)
+		if want := executions + executions - kept; definitions.asked.Load() != int64(want) {
+			t.Errorf("%d starts and reloads, want %d: each that was evicted is reloaded once", definitions.asked.Load(), want)
 		}
 		for i := range executions {
 			got, err := e.Describe(t.Context(), arn(i))
