@@ -194,7 +194,8 @@ func (d *disk) bucket() {
 const child = `"ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":%[1]q},"StartAt":%[1]q,"States":{%[1]q:{"Type":"Pass","End":true}}},` +
 	`"ItemSelector":{"item.$":"$$.Map.Item.Value","of.$":"$$.Execution.Input"}`
 
-var definition = `{"Comment":"COMMENT","StartAt":"Update","States":{
+var definition = `{"Comment":"COMMENT","StartAt":"Keep","States":{
+ "Keep":{"Type":"Pass","Assign":{"v.$":"$.m"},"Next":"Update"},
  "Update":{"Type":"Task","Resource":"arn:aws:states:::dynamodb:updateItem","Parameters":{"TableName":"table","Key":{"id":{"S":"2"}},"UpdateExpression":"SET v = :v","ExpressionAttributeValues":{":v":{"S.$":"$.m"}},"ReturnValues":"ALL_NEW"},"ResultPath":"$.r","Next":"Receive"},
  "Receive":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:receiveMessage","Parameters":{"QueueUrl":"QUEUE"},"ResultPath":"$.r","Next":"MapExpress"},
  "MapExpress":{"Type":"Map","ItemsPath":"$.items","Label":"x",` + fmt.Sprintf(child, "EXPRESS") + `,"ResultPath":"$.r","Next":"MapStandard"},
