@@ -61,6 +61,7 @@ func sortArray(e *evaluation, args []any) any {
 		}
 	}
 	return value.Array(e.sortItems(items, func(a, b any) bool {
+		e.step(textLength(a) >> 6)
 		c, _ := order(a, b)
 		return c > 0
 	}))
@@ -88,6 +89,7 @@ func distinct(e *evaluation, args []any) any {
 				continue
 			}
 		} else {
+			e.step(textLength(key) >> 6)
 			if simple[key] {
 				continue
 			}

@@ -46,6 +46,7 @@ func onNumber(f func(e *evaluation, n float64, args []any) any) func(e *evaluati
 func onText(f func(e *evaluation, s string, args []any) any) func(e *evaluation, args []any) any {
 	return defined(func(e *evaluation, args []any) any {
 		s, _ := args[0].(string)
+		e.step(len(s) >> 6) // it is looked through at least once
 		return f(e, s, args)
 	})
 }

@@ -3,6 +3,8 @@ package jsonata
 import (
 	"regexp"
 	"strings"
+
+	"github.com/newel-run/newel/asl/value"
 )
 
 // Error is what is wrong with an expression (codes S...) or with its evaluation (T..., D..., U1001 for the limits).
@@ -62,9 +64,37 @@ func fail(code string, position int, token string, d detail) *Error {
 		if text, isText := v.(string); isText && strings.HasPrefix(p, "{{{") {
 			return text
 		}
+		if budget := maxShown; !shown(v, &budget, 0) {
+			return "..."
+		}
 		return string(appendText(nil, v, exactDigits, ""))
 	})
 	return &Error{Code: code, Position: position, Token: token, Message: message}
+}
+
+// maxShown is how large a value may be that a message shows.
+const maxShown = 32 << 10
+
+// shown says whether a value is small enough, at a depth of its nesting.
+func shown(v any, budget *int, depth int) bool {
+	if *budget -= 8 + textLength(v); *budget < 0 || depth > maxResultDepth {
+		return false
+	}
+	if items, ok := elements(v); ok {
+		for _, item := range items {
+			if !shown(item, budget, depth+1) {
+				return false
+			}
+		}
+	}
+	if o, ok := v.(*value.Object); ok {
+		for name, member := range o.All() {
+			if *budget -= len(name); !shown(member, budget, depth+1) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // messages are the texts of the reference implementation, by code.

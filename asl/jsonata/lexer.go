@@ -279,6 +279,6 @@ func (s *scanner) regexFlags(text string) token {
 	for s.at("im") {
 		s.pos++
 	}
-	re := compileRegex(text, s.text[start:s.pos], s.pos)
-	return s.done(token{kind: tokenRegex, regex: &pattern{at(s.pos), re}})
+	re, cost := compileRegex(text, s.text[start:s.pos], s.pos)
+	return s.done(token{kind: tokenRegex, regex: &pattern{at(s.pos), re, cost}})
 }

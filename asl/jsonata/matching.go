@@ -31,9 +31,18 @@ func matcher(n *pattern) any {
 		if !ok {
 			return undefined
 		}
-		e.spend(64 + len(s))
-		return matchAt(e, n, s, n.regex.FindAllStringSubmatchIndex(s, -1), 0)
+		return matchAt(e, n, s, e.matches(n, s), 0)
 	}}
+}
+
+// matches finds all matches; their number is bounded by the memory that there is for them.
+func (e *evaluation) matches(n *pattern, s string) [][]int {
+	e.step(len(s)/8*n.cost + n.cost)
+	size := 40 + 16*(n.regex.NumSubexp()+1)
+	most := (e.limits.Bytes-e.bytes)/size + 1
+	found := n.regex.FindAllStringSubmatchIndex(s, most)
+	e.spend(size * len(found))
+	return found
 }
 
 func matchAt(e *evaluation, n *pattern, s string, matches [][]int, from int) any {
@@ -177,7 +186,7 @@ func replace(e *evaluation, s string, args []any) any {
 		if !ok && strings.Contains(s, pattern) { // the reference implementation inserts the function's source
 			e.fail("D3012", nil)
 		}
-		e.spend(min(strings.Count(s, pattern), limit)*len(with) + len(s))
+		e.hold(min(strings.Count(s, pattern), limit)*len(with) + len(s))
 		return strings.Replace(s, pattern, with, min(limit, len(s)+1))
 	}
 	var out strings.Builder
@@ -193,7 +202,7 @@ func replace(e *evaluation, s string, args []any) any {
 			}
 		}
 		before := cutUnits(s, position, m.start)
-		e.spend(len(before) + len(with))
+		e.hold(out.Len() + len(before) + len(with))
 		out.WriteString(before)
 		out.WriteString(with)
 		position = m.start + utf16Length(m.match)

@@ -83,6 +83,7 @@ var (
 func toNumber(e *evaluation, args []any) any {
 	switch v := args[0].(type) {
 	case string:
+		e.step(len(v) >> 3)
 		if decimalText.MatchString(v) {
 			if f, err := strconv.ParseFloat(v, 64); err == nil {
 				return f

@@ -54,6 +54,7 @@ func (e *evaluation) operation(x *operation, context any, env *frame) any {
 func (e *evaluation) equal(a, b any) bool {
 	switch a.(type) {
 	case bool, string, value.Number, float64, nil:
+		e.step(textLength(a) >> 6)
 	default:
 		e.measure(a, false)
 	}
@@ -79,7 +80,7 @@ func (e *evaluation) contains(among, v any) bool {
 	}
 	_, isObject := v.(*value.Object)
 	items := list(among)
-	e.step(len(items))
+	e.step(len(items) * (1 + textLength(v)>>6))
 	for _, item := range items {
 		if _, ok := elements(item); ok {
 			continue
@@ -131,6 +132,7 @@ func (e *evaluation) compare(x *operation, a, b any) any {
 	if typeOfValue(a) != typeOfValue(b) {
 		panic(fail("T2009", int(x.at), x.op, detail{"value": a, "value2": b}))
 	}
+	e.step(textLength(a) >> 6)
 	c, ordered := order(a, b)
 	if !ordered {
 		return false
@@ -144,6 +146,12 @@ func (e *evaluation) compare(x *operation, a, b any) any {
 		return c > 0
 	}
 	return c >= 0
+}
+
+// textLength is the length of a string, which it takes to compare it.
+func textLength(v any) int {
+	s, _ := v.(string)
+	return len(s)
 }
 
 // order compares two numbers or two strings; ordered is false for NaN.

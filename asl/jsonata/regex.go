@@ -2,24 +2,36 @@ package jsonata
 
 import (
 	"regexp"
+	"regexp/syntax"
 	"strings"
 )
 
-// compileRegex translates a JavaScript regular expression. What Go's engine cannot do (looking around, back references)
-// is refused here, so that no expression with it is ever deployed.
-func compileRegex(pattern, flags string, position int) *regexp.Regexp {
+// compileRegex translates a JavaScript regular expression; cost is how many instructions it has. What Go's engine cannot do
+// (looking around, back references) is refused here, so that no expression with it is ever deployed.
+func compileRegex(pattern, flags string, position int) (re *regexp.Regexp, cost int) {
 	text := translateRegex(pattern)
-	if flags != "" {
-		text = "(?" + flags[:1] + ")" + text
-		if strings.ContainsRune(flags, 'i') && strings.ContainsRune(flags, 'm') {
-			text = "(?im)" + translateRegex(pattern)
+	for _, flag := range "im" {
+		if strings.ContainsRune(flags, flag) {
+			text = "(?" + string(flag) + ")" + text
 		}
 	}
 	re, err := regexp.Compile(text)
 	if err != nil {
 		panic(fail("S0303", position, "", detail{"value": err.Error()}))
 	}
-	return re
+	return re, instructions(text)
+}
+
+func instructions(text string) int {
+	tree, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return len(text)
+	}
+	program, err := syntax.Compile(tree.Simplify())
+	if err != nil {
+		return len(text)
+	}
+	return len(program.Inst)
 }
 
 // jsSpace is what \s stands for beyond Go's.

@@ -58,6 +58,7 @@ func (s *sorter) compareKeys(a, b any, descending bool) int {
 	if typeOfValue(a) != typeOfValue(b) {
 		panic(fail("T2007", int(s.step.at), "", detail{"value": a, "value2": b}))
 	}
+	s.e.step(textLength(a) >> 6)
 	c, _ := order(a, b)
 	if descending {
 		return -c

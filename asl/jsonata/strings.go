@@ -111,7 +111,7 @@ func pad(e *evaluation, s string, args []any) any {
 	unit := utf8.RuneCountInString(fill)
 	repeats := (missing + unit - 1) / unit
 	e.spend(repeats)
-	e.spend(repeats * len(fill))
+	e.hold(repeats*len(fill) + len(s))
 	padding := strings.Repeat(fill, repeats)
 	padding = padding[:runeIndex(padding, missing)]
 	if width > 0 {
@@ -129,6 +129,11 @@ func joinText(e *evaluation, args []any) any {
 		texts[i], _ = item.(string)
 		e.spend(len(texts[i]) + len(separator))
 	}
+	size := len(separator) * len(texts)
+	for _, text := range texts {
+		size += len(text)
+	}
+	e.bound(size)
 	return strings.Join(texts, separator)
 }
 
@@ -169,7 +174,7 @@ func encodeURL(name, plain string) func(e *evaluation, args []any) any {
 		if !utf8.ValidString(s) {
 			e.fail("D3140", detail{"value": s, "functionName": name})
 		}
-		e.spend(3 * len(s))
+		e.hold(3 * len(s))
 		out := make([]byte, 0, len(s))
 		for i := range len(s) {
 			c := s[i]

@@ -42,9 +42,9 @@ func (e *evaluation) text(v any, pretty bool) string {
 	if pretty {
 		indent = "\n"
 	}
-	e.measure(v, true)
+	e.hold(e.measure(v, true))
 	out := appendText(nil, v, preciseDigits, indent)
-	e.spend(len(out))
+	e.hold(len(out))
 	return string(out)
 }
 

@@ -55,6 +55,7 @@ func (e *evaluation) transform(x *transform, match any, env *frame) {
 	}
 	if o != nil {
 		for _, name := range list(names) {
+			e.step(o.Len())
 			o.Delete(name.(string))
 		}
 	}

@@ -34,6 +34,7 @@ type (
 	pattern struct {
 		at
 		regex *regexp.Regexp
+		cost  int // instructions that a character of the text may take
 	}
 	negation struct {
 		at

@@ -149,6 +149,7 @@ func (f *frame) withTuple(t *tuple) *frame {
 // lookup is a variable's value: of the program, of the environment, or a function.
 func (e *evaluation) lookup(f *frame, name string) any {
 	for ; f != nil; f = f.outer {
+		e.step(len(f.vars) >> 3)
 		if v, ok := f.vars.get(name); ok {
 			return v
 		}
