@@ -338,6 +338,9 @@ func (c *conversation) piece(ch Change) string {
 		if p.retryCount != 0 {
 			s += fmt.Sprint(" retries=", p.retries)
 		}
+		for i := range p.vars {
+			s += " $" + p.vars[i].name + "=" + slotText(&p.vars[i].value)
+		}
 		if p.answered != nil {
 			s += " answer held"
 		}

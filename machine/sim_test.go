@@ -118,8 +118,8 @@ func (g *generator) scope(depth int) string {
 }
 
 func (g *generator) state(depth int, next, last string, end bool) string {
-	k := g.rng.IntN(11)
-	if depth == 0 && k >= 8 {
+	k := g.rng.IntN(14)
+	if depth == 0 && k >= 8 && k < 11 {
 		k -= 3
 	}
 	switch k {
@@ -137,13 +137,15 @@ func (g *generator) state(depth int, next, last string, end bool) string {
 		if g.wild && end && g.rng.IntN(6) == 0 {
 			return `"Type":"Fail","Error":"E1"`
 		}
-		return g.task(next, last, end)
+		return g.task(depth, next, last, end)
 	case 8:
 		var branches []string
 		for range 1 + g.rng.IntN(3) {
 			branches = append(branches, "{"+g.scope(depth-1)+"}")
 		}
 		return `"Type":"Parallel","ResultPath":"$.r",` + g.handlers(false, last, end) + `"Branches":[` + strings.Join(branches, ",\n") + "]," + next
+	case 11, 12, 13:
+		return g.variables(depth, next)
 	default:
 		return fmt.Sprintf(`"Type":"Map","ItemsPath":"$.a","MaxConcurrency":%d,"ResultPath":"$.r","ItemSelector":{"n.$":"$$.Map.Item.Value","a.$":"$.a","s.$":"$.s"},%s"ItemProcessor":{%s},%s`,
 			g.rng.IntN(4), g.handlers(false, last, end), g.scope(depth-1), next)
@@ -155,7 +157,14 @@ var resources = []string{
 	"arn:aws:states:us-east-1:000000000000:activity:a", "arn:aws:lambda:us-east-1:000000000000:function:f",
 }
 
-func (g *generator) task(next, last string, end bool) string {
+// variables sets the variable of the scope's depth and reads those of this scope and the ones around it, in JSONata.
+func (g *generator) variables(depth int, next string) string {
+	of := depth + g.rng.IntN(4-depth)
+	return fmt.Sprintf(`"Type":"Pass","QueryLanguage":"JSONata","Assign":{"d%d":"{%% {'n':$states.input.n,'was':$exists($d%d.n) ? $d%d.n : 'none','s':$states.input.s} %%}"},`+
+		`"Output":"{%% $merge([$states.input,{'v%d':$exists($d%d) ? $d%d : 'none'}]) %%}",%s`, depth, depth, depth, of, of, of, next)
+}
+
+func (g *generator) task(depth int, next, last string, end bool) string {
 	timers := ""
 	r := resources[g.rng.IntN(len(resources))]
 	if g.wild && g.rng.IntN(3) == 0 {
@@ -163,6 +172,9 @@ func (g *generator) task(next, last string, end bool) string {
 		if strings.Contains(r, "Token") {
 			timers += `"HeartbeatSeconds":3,`
 		}
+	}
+	if g.rng.IntN(3) == 0 {
+		timers += fmt.Sprintf(`"Assign":{"t%d.$":"$","n%d.$":"$$.State.Name"},`, depth, depth)
 	}
 	return fmt.Sprintf(`"Type":"Task","Resource":%q,%s"ResultPath":"$.t%d","Parameters":{"try.$":"$$.State.RetryCount","state.$":"$$.State.Name","n.$":"$.n"},%s%s`,
 		r, timers, g.rng.IntN(2), g.handlers(true, last, end), next)

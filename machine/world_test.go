@@ -194,7 +194,7 @@ func (w *world) checkPieces() {
 	}
 	r := w.root()
 	see(&r.input, &r.output)
-	frames := uint32(0)
+	frames, variables := uint32(0), uint64(0)
 	for k, p := range w.memory {
 		f, ok := p.(*Frame)
 		if !ok {
@@ -202,6 +202,10 @@ func (w *world) checkPieces() {
 		}
 		frames++
 		see(&f.raw)
+		for i := range f.vars {
+			see(&f.vars[i].value)
+			variables += uint64(f.vars[i].size)
+		}
 		if f.answered != nil {
 			see(&f.answered.output)
 		}
@@ -220,6 +224,9 @@ func (w *world) checkPieces() {
 	}
 	if frames != r.live {
 		w.t.Fatalf("root counts %d frames of %d", r.live, frames)
+	}
+	if variables != r.variables {
+		w.t.Fatalf("root counts %d bytes of variables, there are %d", r.variables, variables)
 	}
 	for k := range w.memory {
 		if k.Kind == KindPayload && owners[k.N] != 1 && r.Status() == Running {
@@ -359,6 +366,7 @@ func historyLine(e HistoryEvent) string {
 	doc("input", e.Input)
 	doc("output", e.Output)
 	doc("parameters", e.Parameters)
+	doc("assigned", e.Assigned)
 	num("timeoutInSeconds", e.TimeoutSeconds, false)
 	num("heartbeatInSeconds", e.HeartbeatSeconds, false)
 	num("redriveCount", e.RedriveCount, false)
