@@ -118,7 +118,6 @@ func encode(v value) string {
 var later = []struct{ reason, service, action, text string }{
 	{reason: "Secrets Manager", service: "secretsmanager"},
 	{reason: "Secrets Manager", text: `aws-sdk:secretsmanager`},
-	{reason: "redrive", action: "RedriveExecution"},
 	{reason: "CloudFormation of a file that the recordings do not hold", text: `"op":"deploy_cfn"`},
 }
 

@@ -67,7 +67,7 @@ func (w *run) redrive() bool {
 	e := w.event(EventExecutionRedriven, r.lastEvent)
 	e.RedriveCount = int64(r.redrives)
 	w.startExecutionTimer()
-	w.revive(w.frame(1), e.ID, was)
+	w.revive(w.frame(1), was)
 	return true
 }
 
@@ -79,9 +79,9 @@ func (w *run) startExecutionTimer() {
 	}
 }
 
-// revive queues what can go on of a frame and of those below it; their next events follow from prev.
-func (w *run) revive(f *Frame, prev int64, was origin) {
-	f.last = prev
+// revive queues what can go on of a frame and of those below it. Their next events follow from their last ones, so that a
+// history still tells which branch an event belongs to.
+func (w *run) revive(f *Frame, was origin) {
 	f.attempt, f.timeout, f.beat = 0, 0, 0
 	if f.answered != nil {
 		w.clear(&f.answered.output)
@@ -107,7 +107,7 @@ func (w *run) revive(f *Frame, prev int64, was origin) {
 			w.queue = append(w.queue, f.id)
 		}
 		for c := range w.children(f) {
-			w.revive(c, prev, was)
+			w.revive(c, was)
 		}
 	}
 	if f.phase != entering {

@@ -82,7 +82,7 @@ func TestRedriveRunsWhatDidNotSucceed(t *testing.T) {
 			if d := w.call("DescribeMapRun", map[string]any{"mapRunArn": run}); d["redriveCount"] != 1.0 || d["redriveDate"] == nil {
 				t.Errorf("map run %v", d)
 			}
-			want := []string{"6<-5 MapStateFailed", "7<-6 ExecutionFailed", "8<-7 ExecutionRedriven", "9<-8 MapRunRedriven", "10<-9 MapRunSucceeded",
+			want := []string{"6<-5 MapStateFailed", "7<-6 ExecutionFailed", "8<-7 ExecutionRedriven", "9<-6 MapRunRedriven", "10<-9 MapRunSucceeded",
 				"11<-10 MapStateSucceeded", "12<-9 MapStateExited", "13<-12 ExecutionSucceeded"}
 			if got := w.history(e)[5:]; !slices.Equal(got, want) {
 				t.Errorf("history %v", got)

@@ -149,6 +149,11 @@ func (t *Tree) execution(e Event) {
 		t.Start, t.Input, t.Root.Start = e.Time, e.Input, e.Time
 		return
 	}
+	if e.Type == "ExecutionRedriven" {
+		t.Status, t.End, t.Error, t.Cause = Running, time.Time{}, "", ""
+		t.redrive(t.Root, e.Time)
+		return
+	}
 	status := map[string]Status{"ExecutionSucceeded": Succeeded, "ExecutionFailed": Failed, "ExecutionAborted": Aborted, "ExecutionTimedOut": TimedOut}[e.Type]
 	if status == 0 {
 		return
@@ -170,6 +175,28 @@ func (t *Tree) execution(e Event) {
 	}
 	t.abort(t.Root, rest, e.Time)
 	t.Root.finish(status, e.Time)
+}
+
+// redrive opens again what had not succeeded: in each thread the last state, which goes on or makes another attempt.
+func (t *Tree) redrive(th *Thread, at time.Time) {
+	if th.Status == Succeeded {
+		return
+	}
+	th.Status, th.End = Running, time.Time{}
+	if len(th.States) == 0 {
+		return
+	}
+	s := th.States[len(th.States)-1]
+	if s.Type == "Fail" || s.Status != Failed && s.Status != Aborted && s.Status != TimedOut {
+		return // it is entered once more, or it had been left
+	}
+	if s.Error != "" {
+		t.repeat(s, at, s)
+	}
+	s.Status, s.End = Running, time.Time{}
+	for _, sub := range s.Threads {
+		t.redrive(sub, at)
+	}
 }
 
 // blame marks the state that runs in the machine's own thread as failed.
