@@ -56,7 +56,10 @@ func (e *evaluation) value(x expr, context any, env *frame) any {
 		}
 		return undefined
 	case *block:
-		scope, v := &frame{outer: env}, undefined
+		scope, v := env, undefined
+		if x.binds {
+			scope = &frame{outer: env}
+		}
 		for _, part := range x.body {
 			v = e.eval(part, context, scope)
 		}

@@ -53,17 +53,17 @@ func lookup(e *evaluation, args []any) any {
 
 func (e *evaluation) spread(v any) any {
 	if items, ok := elements(v); ok {
-		if len(items) == 0 {
-			return &sequence{}
-		}
 		e.into()
-		all := value.Array{}
+		all, some := value.Array{}, false
 		for _, item := range items {
 			if s := e.spread(item); !isUndefined(s) {
-				all = append(all, list(s)...)
+				all, some = append(all, list(s)...), true
 			}
 		}
 		e.nested--
+		if !some {
+			return &sequence{}
+		}
 		return all
 	}
 	o, ok := v.(*value.Object)

@@ -20,13 +20,21 @@ type origin struct {
 type resolver struct {
 	labels int
 	depth  int
+	paths  []*path
 }
 
 // maxTree is how deep a tree may be; chains of operators lean to the left.
 const maxTree = 12_000
 
 func resolve(x expr) expr {
-	(&resolver{}).walk(x, nil)
+	r := &resolver{}
+	r.walk(x, nil)
+	for _, p := range r.paths {
+		for _, s := range p.steps {
+			_, isField := s.of.(*field)
+			s.simple = isField && s.stages == nil && s.group == nil && !s.keep && s.focus == "" && s.index == "" && s.label == nil && !s.stream
+		}
+	}
 	return x
 }
 
@@ -97,6 +105,7 @@ func (r *resolver) walkPairs(pairs []pair, from *origin) {
 }
 
 func (r *resolver) walkPath(p *path, from *origin) {
+	r.paths = append(r.paths, p)
 	for i, s := range p.steps {
 		before := &origin{steps: p.steps[:i], outer: from}
 		if i == 0 && len(p.steps) > 1 {

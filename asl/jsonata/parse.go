@@ -30,10 +30,11 @@ const bindsMinus = 70 // the operand of a minus sign
 // parser climbs the operators' precedences with one token of lookahead and makes the tree as it goes: paths are flat from
 // the start (paths.go).
 type parser struct {
-	scan  scanner
-	tok   token
-	depth int
-	ended bool // an operand was missing at the end of the text
+	scan     scanner
+	tok      token
+	depth    int
+	bindings int  // how many bindings there have been
+	ended    bool // an operand was missing at the end of the text
 
 	wrong *Error // the first thing that is wrong but no matter of syntax, which comes first
 }
@@ -174,6 +175,7 @@ func negate(position at, of expr) expr {
 
 func (p *parser) block(t token) expr {
 	b := &block{at: at(t.end)}
+	before := p.bindings
 	for !p.is(")") {
 		x := p.expression(0)
 		b.body = append(b.body, x)
@@ -188,6 +190,7 @@ func (p *parser) block(t token) expr {
 			break
 		}
 	}
+	b.binds = p.bindings > before
 	p.expect(")", true)
 	return b
 }
@@ -257,6 +260,7 @@ func (p *parser) operator(left expr) expr {
 		if !ok {
 			panic(fail("S0212", int(positionOrZero(left)), spellingOf(left), nil))
 		}
+		p.bindings++
 		return &binding{position, v.name, p.expression(binds[":="] - 1)}
 	case "?":
 		c := &conditional{at: position, test: left, yes: p.expression(0)}

@@ -58,6 +58,7 @@ type (
 		at
 		body  []expr
 		fixed bool // as the first step of a path it is evaluated once, not for every item of the context
+		binds bool // something in it binds a variable
 	}
 	conditional struct {
 		at
@@ -124,6 +125,7 @@ type step struct {
 	index  string    // #$index
 	label  *slot     // where to leave the context that an item comes from, for a % in a later step
 	stream bool      // items carry variables from this step on
+	simple bool      // nothing but a name
 }
 
 // stage is a predicate, or the binding of an index when filter is nil.

@@ -10,6 +10,12 @@ import (
 // it finds for all of them is put together. From the first step on that binds a variable the items are tuples, which
 // carry what has been bound for them.
 func (e *evaluation) path(p *path, context any, env *frame) any {
+	skipped := 0
+	if o, ok := context.(*value.Object); ok {
+		if context, skipped = e.descendNames(p, o); skipped == len(p.steps) {
+			return e.finish(p, context, nil, env)
+		}
+	}
 	items, isArray := elements(context)
 	if _, fromVariable := bare(p.steps[0].of).(*variable); !isArray || fromVariable {
 		items = []any{context}
@@ -18,6 +24,9 @@ func (e *evaluation) path(p *path, context any, env *frame) any {
 	var tuples *stream
 	streaming := false
 	for i, s := range p.steps {
+		if i < skipped {
+			continue
+		}
 		streaming = streaming || s.stream
 		switch {
 		case i == 0 && isFixed(s.of):
@@ -37,6 +46,30 @@ func (e *evaluation) path(p *path, context any, env *frame) any {
 		}
 	}
 	return e.finish(p, result, tuples, env)
+}
+
+// descendNames takes the first steps of a path that are nothing but names, as long as they lead from object to object. It
+// returns how many steps it has taken, all of them where a name is missing.
+func (e *evaluation) descendNames(p *path, o *value.Object) (found any, taken int) {
+	for i, s := range p.steps {
+		if !s.simple {
+			return o, i
+		}
+		e.step(1)
+		v, ok := o.Get(s.of.(*field).name)
+		if !ok {
+			return undefined, len(p.steps)
+		}
+		switch v := v.(type) {
+		case *value.Object:
+			o = v
+		case *sequence, *fixed, *stream, *document, missing:
+			return o, i
+		default:
+			return v, i + 1
+		}
+	}
+	return o, len(p.steps)
 }
 
 // isFixed says whether an expression is evaluated once as the first step of a path.
