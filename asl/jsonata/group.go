@@ -4,7 +4,7 @@ import (
 	"github.com/newel-run/newel/asl/value"
 )
 
-// member of a grouping: the key and the items that have it. All of them come from the same pair.
+// bucket is a key of a grouping and the items that have it, all by the same pair.
 type bucket struct {
 	key    string
 	pair   int

@@ -87,7 +87,7 @@ func (v *variables) set(name string, x any) {
 	*v = append(*v, variableValue{name, x})
 }
 
-// with is a copy with one variable more.
+// copied is a copy with room for some more.
 func (v variables) copied(room int) variables {
 	return append(make(variables, 0, len(v)+room), v...)
 }

@@ -266,7 +266,7 @@ func (e *evaluation) filter(predicate expr, v any, env *frame) any {
 	items := list(v)
 	if n, ok := asNumber(predicate); ok {
 		found := &sequence{}
-		if i, ok := position0(n.Float64(), len(items)); ok && !isUndefined(items[i]) {
+		if i, ok := indexOf(n.Float64(), len(items)); ok && !isUndefined(items[i]) {
 			if _, isArray := elements(items[i]); isArray {
 				return items[i]
 			}
@@ -287,7 +287,7 @@ func (e *evaluation) filter(predicate expr, v any, env *frame) any {
 func (e *evaluation) filterStream(predicate expr, tuples *stream, env *frame) *stream {
 	found := &stream{}
 	if n, ok := asNumber(predicate); ok {
-		if i, ok := position0(n.Float64(), len(tuples.tuples)); ok {
+		if i, ok := indexOf(n.Float64(), len(tuples.tuples)); ok {
 			found.tuples = tuples.tuples[i : i+1 : i+1]
 		}
 		return found
@@ -301,8 +301,8 @@ func (e *evaluation) filterStream(predicate expr, tuples *stream, env *frame) *s
 	return found
 }
 
-// position0 is the index that a number means: rounded down, from the end if it is negative.
-func position0(f float64, length int) (int, bool) {
+// indexOf is the index that a number means: rounded down, from the end if it is negative.
+func indexOf(f float64, length int) (int, bool) {
 	f = math.Floor(f)
 	if f < 0 {
 		f += float64(length)
@@ -331,7 +331,7 @@ func (e *evaluation) selects(v any, index, length int) int {
 			}
 			return 0
 		}
-		if i, ok := position0(f, length); ok && i == index {
+		if i, ok := indexOf(f, length); ok && i == index {
 			count++
 		}
 	}
