@@ -45,11 +45,16 @@ func newWorld(t *testing.T) *world {
 
 // open starts a server on the world's store.
 func (w *world) open() {
-	env := &service.Env{Store: w.store, Caller: w.s3, Now: time.Now, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil))}
-	w.states = states.New(states.Config{Env: env, Dispatcher: tasks{w}, Limits: w.limits})
-	if err := w.states.Start(w.t.Context()); err != nil {
+	if err := w.tryOpen(); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// tryOpen is open where the store may fail while the server starts.
+func (w *world) tryOpen() error {
+	env := &service.Env{Store: w.store, Caller: w.s3, Now: time.Now, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil))}
+	w.states = states.New(states.Config{Env: env, Dispatcher: tasks{w}, Limits: w.limits})
+	return w.states.Start(w.t.Context())
 }
 
 // crash stops the server and starts another one on what is stored.
