@@ -89,6 +89,8 @@ func TestAWS(t *testing.T) {
 		{`$string({"\t\"": "\u0001\n/é"})`, "\"{\\\"\\\\t\\\\\\\"\\\":\\\"\\u0001\\\\n/é\\\"}\""},
 		{"$string(1e20) & ' ' & 1e21", `"100000000000000000000 1e+21"`},
 		{"$base64decode('5pel5pysIGE=')", `"日本 a"`},
+		{"$base64decode('YWJ')", `"ab"`},
+		{"$base64decode('!!')", `D3137: Invalid base64 text`},
 		{"$base64encode('日本 a')", `"5pel5pysIGE="`},
 		{"$decodeUrlComponent('a+b%2Bc%20d')", `"a b+c d"`},
 		{"$decodeUrlComponent('%E6')", `"` + "\ufffd" + `"`},

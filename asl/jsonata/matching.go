@@ -217,8 +217,7 @@ func (m *found) object() *value.Object {
 		value.Member{Name: "end", Value: float64(m.end)}, value.Member{Name: "groups", Value: m.groups}, value.Member{Name: "next", Value: m.next})
 }
 
-// expand puts a match into a replacement: $0 is the match, $1 its first group, $$ a dollar sign. As many digits count as
-// the number of groups has, one fewer if there is no such group.
+// expand puts a match into a replacement: $0 is the match, $1 its first group, $$ a dollar sign.
 func expand(template string, m *found) string {
 	groups, _ := elements(m.groups)
 	var b strings.Builder
@@ -228,30 +227,35 @@ func expand(template string, m *found) string {
 		if !ok {
 			return b.String()
 		}
-		template = rest
+		n, size := groupNumber(rest, len(groups))
 		switch {
 		case strings.HasPrefix(rest, "$"):
 			b.WriteByte('$')
-			template = rest[1:]
+			size = 1
 		case strings.HasPrefix(rest, "0"):
 			b.WriteString(m.match)
-			template = rest[1:]
-		default:
-			index, ok := leadingInt(rest, len(strconv.Itoa(len(groups))))
-			if most := len(strconv.Itoa(len(groups))); ok && most > 1 && index > len(groups) {
-				index, ok = leadingInt(rest, most-1)
-			}
-			if !ok {
-				b.WriteByte('$')
-				continue
-			}
-			if index >= 1 && index <= len(groups) {
-				text, _ := groups[index-1].(string)
-				b.WriteString(text)
-			}
-			template = rest[min(len(rest), len(strconv.Itoa(index))):]
+			size = 1
+		case size == 0:
+			b.WriteByte('$')
+		case n <= len(groups):
+			text, _ := groups[n-1].(string)
+			b.WriteString(text)
+		}
+		template = rest[size:]
+	}
+}
+
+// groupNumber reads the number of a group: as many digits count as the number of groups has, one fewer if there is no
+// such group.
+func groupNumber(text string, groups int) (n, size int) {
+	most := len(strconv.Itoa(groups))
+	for size = min(most, len(text)); size > 0; size-- {
+		number, err := strconv.ParseUint(text[:size], 10, 31)
+		if err == nil && (int(number) <= groups || size < most || most == 1) {
+			return int(number), size
 		}
 	}
+	return 0, 0
 }
 
 // leadingInt reads at most so many digits.

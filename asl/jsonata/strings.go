@@ -143,23 +143,13 @@ func encodeBase64(e *evaluation, s string, _ []any) any {
 	return base64.StdEncoding.EncodeToString([]byte(s))
 }
 
+// decodeBase64 reads text with or without padding; as on AWS, anything else in it is an error.
 func decodeBase64(e *evaluation, s string, _ []any) any {
-	e.spend(2 * len(s))
-	clean := strings.Map(func(r rune) rune {
-		switch {
-		case r == '-':
-			return '+'
-		case r == '_':
-			return '/'
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '+', r == '/':
-			return r
-		}
-		return -1
-	}, s)
-	if len(clean)%4 == 1 {
-		clean = clean[:len(clean)-1]
+	e.hold(len(s))
+	bytes, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(s, "="))
+	if err != nil || strings.ContainsAny(s, "\r\n") {
+		e.fail(own, detail{"message": "Invalid base64 text"})
 	}
-	bytes, _ := base64.RawStdEncoding.DecodeString(clean)
 	return strings.ToValidUTF8(string(bytes), "\ufffd")
 }
 
