@@ -46,6 +46,16 @@ func (s *State) Transitions() []Transition {
 	return all
 }
 
+// RuleOf is the index of a Choice's rule by its way out; not ok for the state's own, which is its Default.
+func (s *State) RuleOf(exit *Exit) (index int, ok bool) {
+	for i := range s.choice.rules {
+		if &s.choice.rules[i].exit == exit {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
 // signs are the comparisons in a rule's text.
 var signs = []struct{ name, sign string }{
 	{"LessThanEquals", "≤"}, {"GreaterThanEquals", "≥"}, {"LessThan", "<"}, {"GreaterThan", ">"}, {"Equals", "="}, {"Matches", "~"},

@@ -177,9 +177,29 @@ type Result struct {
 	Held     bool // the task's answer waits for TaskSubmitted: its request is still awaited, so it must be sent again after a crash
 	More     bool // the budget is spent: Step again with Continue after the commit
 	Status   Status
+	// Decisions are what was chosen where a definition leaves a choice, in order: what tests of a definition cover.
+	Decisions []Decision
 	// No change at all: the event was late, repeated or unknown.
 	NoOp bool
 }
+
+// Decision is one choice of an execution's way.
+type Decision struct {
+	State string
+	Kind  DecisionKind
+	Index int // of the rule, retrier or catcher
+}
+
+// DecisionKind says what was chosen.
+type DecisionKind uint8
+
+// The kinds of decision.
+const (
+	ChoseRule DecisionKind = iota + 1
+	ChoseDefault
+	Retried
+	Caught
+)
 
 // Limits bound an execution and a step; zero fields mean AWS's figures.
 type Limits struct {

@@ -124,6 +124,7 @@ func (w *run) catch(f *Frame, s *asl.State, x *failure) bool {
 			*x = *failed
 			return false
 		}
+		w.decisions = append(w.decisions, Decision{s.Name, Caught, i})
 		return true
 	}
 	return false

@@ -24,6 +24,7 @@ func (w *run) retry(f *Frame, s *asl.State, x *failure) bool {
 		if int64(f.retries[i]) >= r.MaxAttempts {
 			return false
 		}
+		w.decisions = append(w.decisions, Decision{s.Name, Retried, i})
 		f.retries[i]++
 		f.retryCount++
 		w.discard(f)

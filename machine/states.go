@@ -73,6 +73,7 @@ func (w *run) work(f *Frame, s *asl.State) {
 			w.failState(f, s, err)
 			return
 		}
+		w.chose(s, exit)
 		w.leave(f, s, exit, input)
 	case asl.Wait:
 		until, err := s.WaitUntil(w.env(f, forFields, input))
@@ -94,6 +95,15 @@ func (w *run) work(f *Frame, s *asl.State) {
 	default:
 		panic("machine: unknown type of state")
 	}
+}
+
+// chose notes a Choice's way out.
+func (w *run) chose(s *asl.State, exit *asl.Exit) {
+	if i, ok := s.RuleOf(exit); ok {
+		w.decisions = append(w.decisions, Decision{s.Name, ChoseRule, i})
+		return
+	}
+	w.decisions = append(w.decisions, Decision{s.Name, ChoseDefault, 0})
 }
 
 // ceilMs is the first millisecond that is not before t.

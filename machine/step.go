@@ -60,6 +60,7 @@ type run struct {
 	scratch     HistoryEvent // stands in for events above the limit
 	capped      bool
 	commands    []Command
+	decisions   []Decision
 	transitions int
 	bytes       int
 	held        bool
@@ -194,10 +195,10 @@ func (w *run) result() Result {
 	return Result{
 		Changes:  w.changes(),
 		History:  w.events,
-		Commands: w.commands,
-		Held:     w.held,
-		More:     r.More(),
-		Status:   r.status,
+		Commands: w.commands, Decisions: w.decisions,
+		Held:   w.held,
+		More:   r.More(),
+		Status: r.status,
 	}
 }
 

@@ -321,6 +321,9 @@ func (e *Engine) carryOut(c *commit) {
 	if e.cfg.History != nil {
 		e.cfg.History(x.meta.Definition, x.arn, c.redrives(), c.result.History)
 	}
+	if e.cfg.Decided != nil && len(c.result.Decisions) > 0 {
+		e.cfg.Decided(x.arn, c.result.Decisions)
+	}
 	if c.answers() {
 		x.p.outbox.answered(x.arn, c.event.Attempt)
 	}

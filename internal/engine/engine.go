@@ -129,6 +129,9 @@ type Config struct {
 	// History is called after each commit with the events that it has added, and how often the execution was redriven by
 	// then, for logs; nil for none. It must not block.
 	History func(definition, execution string, redrives uint32, events []machine.HistoryEvent)
+	// Decided is called after each commit with what was chosen in it, and after each step of an Express execution; nil for
+	// none. It must not block.
+	Decided func(execution string, decisions []machine.Decision)
 	// Changed is asked before the commit of an execution's start or end what is to be written with it; nil for nothing. It
 	// must be quick and must not call the engine.
 	Changed func(c *Change) Write

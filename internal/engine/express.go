@@ -145,6 +145,9 @@ func (r *expressRun) step(ctx context.Context, ev machine.Event) (more bool) {
 	if r.e.cfg.History != nil && r.inspection == nil {
 		r.e.cfg.History(r.in.Definition, r.in.ARN, 0, res.History)
 	}
+	if r.e.cfg.Decided != nil && len(res.Decisions) > 0 {
+		r.e.cfg.Decided(r.in.ARN, res.Decisions)
+	}
 	r.result.Status = res.Status
 	if res.Status != machine.Running {
 		root := r.pieces[machine.Key{Kind: machine.KindRoot}].(*machine.Root)

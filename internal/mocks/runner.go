@@ -54,6 +54,15 @@ func (r *Runner) Cancel(ctx context.Context, d engine.Dispatch) error {
 	return r.Dispatcher.Cancel(ctx, d)
 }
 
+// Mocks reports whether a task is answered in the place of its service.
+func (r *Runner) Mocks(d engine.Dispatch) bool {
+	if d.Test == nil {
+		return false
+	}
+	c := r.Config[MachineName(d.MachineARN)][d.Test.Case]
+	return c != nil && c.States[d.Task.State] != nil
+}
+
 func (r *Runner) response(d *engine.Dispatch) (*Response, error) {
 	machine := MachineName(d.MachineARN)
 	c := r.Config[machine][d.Test.Case]

@@ -36,6 +36,8 @@ type Config struct {
 	TestClock bool // the time may be moved on to the next Wait or retry delay on request
 	SkipTime  bool // Waits and retry delays are over as soon as nothing else is left to be done
 
+	Observer Observer // told what executions cover, for tools that run in the server's process; nil for none
+
 	SMTP string // "host:port" of the server that gets the mails of the sink too; "" for none
 
 	Hosts       []string // further host names that clients may use
@@ -51,6 +53,12 @@ type Config struct {
 	Drain   time.Duration // how long running requests may take after a stop; 10 s if zero
 	Log     *slog.Logger
 	Version string
+}
+
+// Observer is told what executions cover.
+type Observer interface {
+	Entered(execution, state string)
+	Decided(execution string, decisions []machine.Decision)
 }
 
 // WithDefaults fills what is not set.

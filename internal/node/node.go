@@ -188,10 +188,14 @@ func (n *Node) compose(ctx context.Context, set settings) error {
 	if err != nil {
 		return err
 	}
-	n.states = states.New(states.Config{
-		Env: env, Dispatcher: cases.dispatcher(tasks), HasTest: cases.has(), TestClock: n.cfg.testClock(), Resource: tasks.Problem, MockProblem: task.MockProblem,
-		Limits: set.machine, Changed: n.status.Changed,
-	})
+	statesConfig := states.Config{
+		Env: env, Dispatcher: cases.dispatcher(tasks), HasTest: cases.has(), TestClock: n.cfg.testClock(), Resource: cases.resource(tasks.Problem),
+		MockProblem: task.MockProblem, Limits: set.machine, Changed: n.status.Changed,
+	}
+	if o := n.cfg.Observer; o != nil {
+		statesConfig.Entered, statesConfig.Decided = o.Entered, o.Decided
+	}
+	n.states = states.New(statesConfig)
 	n.apis = apigateway.New(env)
 	n.sqs, n.sns, n.mail = sqs.New(env), sns.New(env), mail.New(env, mail.Config{SMTP: n.cfg.SMTP})
 	n.s3 = s3.New(env, s3.Config{Dir: n.cfg.objects(), Wanted: n.events.CouldMatch})

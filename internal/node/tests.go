@@ -1,6 +1,7 @@
 package node
 
 import (
+	"github.com/newel-run/newel/asl"
 	"github.com/newel-run/newel/internal/engine"
 	"github.com/newel-run/newel/internal/mocks"
 )
@@ -45,4 +46,13 @@ func (t testCases) has() func(machine, name string) bool {
 		return nil
 	}
 	return mocks.Config(t).Has
+}
+
+// resource is states.Config.Resource. Where tasks may be mocked, machines may have tasks that this server cannot run; one
+// that is not mocked fails, naming itself.
+func (t testCases) resource(problem func(asl.Integration, string) string) func(asl.Integration, string) string {
+	if t == nil {
+		return problem
+	}
+	return nil
 }

@@ -19,11 +19,12 @@ import (
 // dispatcher hands distributed Maps to the map runs and everything else on.
 type dispatcher struct {
 	engine.Dispatcher
-	s *Service
+	s      *Service
+	mocked func(engine.Dispatch) bool // whether a distributed Map too is the Dispatcher's
 }
 
 func (d dispatcher) Run(ctx context.Context, r engine.Dispatch) engine.Outcome {
-	if r.Task.MapRun == nil {
+	if r.Task.MapRun == nil || d.mocked(r) {
 		return d.Dispatcher.Run(ctx, r)
 	}
 	for delay := 10 * time.Millisecond; ; delay = min(2*delay, time.Second) {
@@ -40,7 +41,7 @@ func (d dispatcher) Run(ctx context.Context, r engine.Dispatch) engine.Outcome {
 }
 
 func (d dispatcher) Cancel(ctx context.Context, r engine.Dispatch) error {
-	if r.Task.MapRun == nil {
+	if r.Task.MapRun == nil || d.mocked(r) {
 		return d.Dispatcher.Cancel(ctx, r)
 	}
 	return d.s.maps.Cancel(ctx, r.Task.MapRun.ARN, r.Attempt)

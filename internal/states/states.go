@@ -58,6 +58,10 @@ type Config struct {
 	// Changed is engine.Config.Changed, with how the execution's data is kept; nil for nothing to write.
 	Changed func(c *engine.Change, p *service.Protection) engine.Write
 	Clock   engine.Clock
+	// Entered and Decided tell tests what an execution covers: each state that it enters, and engine.Config.Decided; nil for
+	// none.
+	Entered func(execution, state string)
+	Decided func(execution string, decisions []machine.Decision)
 	// TestClock lets the engine's time be moved on.
 	TestClock engine.TestClock
 	// HasTest reports whether a machine has a test case of a name; nil: StartExecution knows no test cases.
@@ -82,14 +86,15 @@ func New(cfg Config) *Service {
 	runs.Store = s.sealed
 	s.maps = maprun.New(maprun.Config{Env: &runs, PayloadBytes: cfg.Limits.PayloadBytes}, executions{s})
 	s.engine = engine.New(engine.Config{
-		Store: s.sealed, Definitions: s.definitions, Unlock: s.sealed.unlock, Dispatcher: dispatcher{cfg.Dispatcher, s}, Clock: cfg.Clock,
+		Store: s.sealed, Definitions: s.definitions, Unlock: s.sealed.unlock, Dispatcher: dispatcher{cfg.Dispatcher, s, mocking(cfg.Dispatcher)}, Clock: cfg.Clock,
 		TestClock: cfg.TestClock,
 		Log:       cfg.Env.Log, Limits: cfg.Limits, Result: nestedResult, Changed: s.sealed.changed(cfg.Changed), Finished: s.maps.Finished,
 		History: func(definition, execution string, redrives uint32, events []machine.HistoryEvent) {
 			s.logger.add(definition, execution, redrives, events)
 			s.meter.history(definition, execution, events)
+			tell(cfg.Entered, execution, events)
 		},
-		Ended: s.meter.ended, Gone: s.activityGone,
+		Ended: s.meter.ended, Gone: s.gone(), Decided: cfg.Decided,
 	})
 	s.Service = service.New("states", cfg.Env, s.rows())
 	s.Place = func(_, _, key string) store.Partition { return store.Place(cfg.Env.Store.Partitions(), key) }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/engine"
+	"github.com/newel-run/newel/machine"
 )
 
 // cutTest takes the test case off the ARN of a start, MACHINE#CASE. A server without test cases knows no such ARNs.
@@ -37,4 +38,32 @@ func (s *Service) testOfChild(ctx context.Context, parent string) (*engine.Test,
 		return nil, err
 	}
 	return &engine.Test{Case: test.Case, Root: cmp.Or(test.Root, parent)}, nil
+}
+
+// mocking asks a dispatcher whether it answers a task in the place of its service; one that never does need not know.
+func mocking(d engine.Dispatcher) func(engine.Dispatch) bool {
+	if m, ok := d.(interface{ Mocks(engine.Dispatch) bool }); ok {
+		return m.Mocks
+	}
+	return func(engine.Dispatch) bool { return false }
+}
+
+// gone is engine.Config.Gone. Where tasks may be mocked, activities need not exist.
+func (s *Service) gone() func(ctx context.Context, execution, activity string) bool {
+	if s.hasTest != nil {
+		return nil
+	}
+	return s.activityGone
+}
+
+// tell tells each state that the events enter.
+func tell(entered func(execution, state string), execution string, events []machine.HistoryEvent) {
+	if entered == nil {
+		return
+	}
+	for i := range events {
+		if strings.HasSuffix(events[i].Type.String(), "StateEntered") {
+			entered(execution, events[i].Name)
+		}
+	}
 }
