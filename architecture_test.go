@@ -42,6 +42,7 @@ var allowed = map[string]struct {
 	"internal/states":      {[]string{"asl", "asl/value", "machine", "internal/aws", "internal/engine", "internal/maprun", "internal/service", "internal/store"}, "the API over the engine"},
 	"internal/maprun":      {[]string{"asl", "asl/value", "machine", "internal/aws", "internal/service", "internal/store"}, "distributed Maps; executions are an interface of its own"},
 	"internal/mocks":       {[]string{"asl", "asl/value", "internal/engine"}, "answers tasks in the place of services"},
+	"internal/suite":       {[]string{"asl", "asl/value", "machine", "internal/cfn", "internal/cli/tree", "internal/mocks"}, "tests of state machines, pure; positions and trees of others"},
 	"internal/task":        {[]string{"asl", "asl/value", "internal/aws", "internal/aws/naming", "internal/aws/rawjson", "internal/engine", "internal/service"}, "tasks become calls"},
 	"internal/gateway":     {[]string{"internal/aws", "internal/aws/sigv4", "internal/aws/wire"}, "HTTP to calls and back; it knows no service"},
 
