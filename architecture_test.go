@@ -30,6 +30,7 @@ var allowed = map[string]struct {
 	"asl/intrinsic":        {[]string{"asl/value"}, "an expression language over values; it is given a path language"},
 	"asl/jsonata":          {[]string{"asl/value"}, "an expression language over values"},
 	"machine":              {[]string{"asl", "asl/value"}, "the pure core knows only the language"},
+	"machine/machinetest":  {[]string{"asl/value"}, "random definitions, for the simulations"},
 	"internal/aws/gen":     {[]string{"internal/aws"}, "writes the tables that internal/aws reads"},
 	"internal/aws":         {[]string{"internal/aws/rawjson"}, "the seam; validation walks JSON text"},
 	"internal/aws/wire":    {[]string{"internal/aws", "internal/aws/rawjson"}, "codecs are driven by the models"},
@@ -96,6 +97,9 @@ const (
 // wide may import more packages than maxFanOut: they join the others.
 var wide = []string{"internal/node", "internal/cli"}
 
+// testOnly are packages that only tests and each other import.
+var testOnly = []string{"internal/store/storetest", "machine/machinetest", "internal/sim"}
+
 // long are the files and functions that may be longer, with the reason.
 var long = map[string]string{}
 
@@ -116,6 +120,11 @@ func TestArchitecture(t *testing.T) {
 		for imported := range p.imports {
 			if !permits(rule.imports, imported) {
 				t.Errorf("%s imports %s, which architecture_test.go does not allow (listed: %v, reason: %s)", name, imported, listed, rule.reason)
+			}
+		}
+		for _, test := range testOnly {
+			if p.imports[test] && !slices.Contains(testOnly, name) {
+				t.Errorf("%s imports %s, which is for tests only", name, test)
 			}
 		}
 		if len(p.imports) > maxFanOut && !slices.Contains(wide, name) {

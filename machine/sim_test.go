@@ -2,7 +2,6 @@ package machine
 
 import (
 	"fmt"
-	"hash/fnv"
 	"math/rand/v2"
 	"os"
 	"regexp"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/newel-run/newel/asl"
 	"github.com/newel-run/newel/asl/value"
+	"github.com/newel-run/newel/machine/machinetest"
 )
 
 // TestSimulation runs random definitions in a world that answers tasks late, out of order, twice, with failures, and fires
@@ -49,9 +49,9 @@ func TestSimulation(t *testing.T) {
 }
 
 func simulate(t *testing.T, seed uint64, wild bool) {
-	g := &generator{rng: rand.New(rand.NewPCG(seed, 1)), wild: wild}
-	text := g.machine()
-	input := fmt.Sprintf(`{"n":%d,"a":[1,2,3,4],"s":"%s"}`, g.rng.IntN(10), strings.Repeat("x", g.rng.IntN(1500)))
+	g := &machinetest.Generator{Random: rand.New(rand.NewPCG(seed, 1)), Wild: wild}
+	text := g.Machine()
+	input := g.Input()
 	defer func() {
 		if t.Failed() {
 			t.Logf("definition of seed %d (wild %v):\n%s\ninput %s", seed, wild, text, input)
@@ -76,125 +76,6 @@ func simulate(t *testing.T, seed uint64, wild bool) {
 
 // uuid: their values depend on when a state was entered.
 var uuid = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}`)
-
-// generator makes random definitions. Every task's input says how often it was tried, so that what it answers can be a
-// function of what it is asked.
-type generator struct {
-	rng    *rand.Rand
-	wild   bool
-	states int
-}
-
-func (g *generator) machine() string {
-	timeout := ""
-	if g.wild && g.rng.IntN(4) == 0 {
-		timeout = `"TimeoutSeconds":20,`
-	}
-	return "{" + timeout + g.scope(3) + "}"
-}
-
-// scope is the inside of a States block's owner: a chain of states, some behind a Choice.
-func (g *generator) scope(depth int) string {
-	n := 1 + g.rng.IntN(4)
-	names := make([]string, n)
-	for i := range names {
-		g.states++
-		names[i] = fmt.Sprint("S", g.states)
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, `"StartAt":%q,"States":{`, names[0])
-	for i, name := range names {
-		next := `"End":true`
-		if i+1 < n {
-			next = fmt.Sprintf(`"Next":%q`, names[i+1])
-		}
-		if i > 0 {
-			b.WriteString(",\n")
-		}
-		fmt.Fprintf(&b, `%q:{%s}`, name, g.state(depth, next, names[n-1], i == n-1))
-	}
-	b.WriteString("}")
-	return b.String()
-}
-
-func (g *generator) state(depth int, next, last string, end bool) string {
-	k := g.rng.IntN(14)
-	if depth == 0 && k >= 8 && k < 11 {
-		k -= 3
-	}
-	switch k {
-	case 0, 1:
-		return `"Type":"Pass","ResultPath":"$.p","Parameters":{"u.$":"States.UUID()"},` + next
-	case 2:
-		return fmt.Sprintf(`"Type":"Wait","Seconds":%d,%s`, g.rng.IntN(5), next)
-	case 3:
-		if !end {
-			target := strings.TrimPrefix(next, `"Next":`)
-			return fmt.Sprintf(`"Type":"Choice","Choices":[{"Variable":"$.n","NumericLessThan":5,"Next":%q}],"Default":%s`, last, target)
-		}
-		return `"Type":"Succeed"`
-	case 4, 5, 6, 7:
-		if g.wild && end && g.rng.IntN(6) == 0 {
-			return `"Type":"Fail","Error":"E1"`
-		}
-		return g.task(depth, next, last, end)
-	case 8:
-		var branches []string
-		for range 1 + g.rng.IntN(3) {
-			branches = append(branches, "{"+g.scope(depth-1)+"}")
-		}
-		return `"Type":"Parallel","ResultPath":"$.r",` + g.handlers(false, last, end) + `"Branches":[` + strings.Join(branches, ",\n") + "]," + next
-	case 11, 12, 13:
-		return g.variables(depth, next)
-	default:
-		return fmt.Sprintf(`"Type":"Map","ItemsPath":"$.a","MaxConcurrency":%d,"ResultPath":"$.r","ItemSelector":{"n.$":"$$.Map.Item.Value","a.$":"$.a","s.$":"$.s"},%s"ItemProcessor":{%s},%s`,
-			g.rng.IntN(4), g.handlers(false, last, end), g.scope(depth-1), next)
-	}
-}
-
-var resources = []string{
-	"arn:aws:states:::lambda:invoke", "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
-	"arn:aws:states:us-east-1:000000000000:activity:a", "arn:aws:lambda:us-east-1:000000000000:function:f",
-}
-
-// variables sets the variable of the scope's depth and reads those of this scope and the ones around it, in JSONata.
-func (g *generator) variables(depth int, next string) string {
-	of := depth + g.rng.IntN(4-depth)
-	return fmt.Sprintf(`"Type":"Pass","QueryLanguage":"JSONata","Assign":{"d%d":"{%% {'n':$states.input.n,'was':$exists($d%d.n) ? $d%d.n : 'none','s':$states.input.s} %%}"},`+
-		`"Output":"{%% $merge([$states.input,{'v%d':$exists($d%d) ? $d%d : 'none'}]) %%}",%s`, depth, depth, depth, of, of, of, next)
-}
-
-func (g *generator) task(depth int, next, last string, end bool) string {
-	timers := ""
-	r := resources[g.rng.IntN(len(resources))]
-	if g.wild && g.rng.IntN(3) == 0 {
-		timers = `"TimeoutSeconds":7,`
-		if strings.Contains(r, "Token") {
-			timers += `"HeartbeatSeconds":3,`
-		}
-	}
-	if g.rng.IntN(3) == 0 {
-		timers += fmt.Sprintf(`"Assign":{"t%d.$":"$","n%d.$":"$$.State.Name"},`, depth, depth)
-	}
-	return fmt.Sprintf(`"Type":"Task","Resource":%q,%s"ResultPath":"$.t%d","Parameters":{"try.$":"$$.State.RetryCount","state.$":"$$.State.Name","n.$":"$.n"},%s%s`,
-		r, timers, g.rng.IntN(2), g.handlers(true, last, end), next)
-}
-
-// handlers are what a calm definition always has where failures happen, and a wild one now and then.
-func (g *generator) handlers(task bool, last string, end bool) string {
-	if !task && !g.wild {
-		return ""
-	}
-	catch := ""
-	if g.wild && !end && g.rng.IntN(2) == 0 {
-		catch = fmt.Sprintf(`"Catch":[{"ErrorEquals":["States.ALL"],"ResultPath":"$.e","Next":%q}],`, last)
-	}
-	if g.wild && g.rng.IntN(2) == 0 {
-		return catch
-	}
-	return catch + fmt.Sprintf(`"Retry":[{"ErrorEquals":["E1"],"MaxAttempts":3,"BackoffRate":1.5},{"ErrorEquals":["States.ALL"],"MaxAttempts":%d,"JitterStrategy":"FULL","IntervalSeconds":2}],`,
-		2+g.rng.IntN(2))
-}
 
 // play is one run of a definition.
 type play struct {
@@ -378,25 +259,13 @@ func (p *play) answers(c Command) []Event {
 			return nil
 		}
 	}
-	args := c.Task.Arguments.Value().(*value.Object)
-	state, _ := args.Get("state")
-	n, _ := args.Get("n")
-	try, _ := args.Get("try")
-	h := fnv.New64a()
-	fmt.Fprint(h, state, n)
-	sum := h.Sum64() >> 7
-	tries, _ := strconv.Atoi(string(try.(value.Number)))
-	fails := int(sum % 3) // 0, 1 or 2 failures first
-	if p.wild {
-		fails = int(sum % 6)
-	}
+	said := machinetest.AnswerTo(c.Task.Arguments, p.wild)
 	a := Event{Attempt: c.Attempt, Callback: true}
-	if tries < fails {
-		name, cause := fmt.Sprint("E", (sum>>8+uint64(tries))%3), "as it goes"
-		a.Kind, a.Error, a.Cause = TaskFailed, &name, &cause
+	if said.Failed {
+		cause := "as it goes"
+		a.Kind, a.Error, a.Cause = TaskFailed, &said.Error, &cause
 	} else {
-		a.Kind = TaskSucceeded
-		a.Output = value.TextString(fmt.Sprintf(`{"v":%d,"s":"%s"}`, sum%1000, strings.Repeat("y", int(sum%5)*400)))
+		a.Kind, a.Output = TaskSucceeded, value.TextString(said.Output)
 	}
 	switch {
 	case strings.Contains(c.Task.Resource, "Token"):

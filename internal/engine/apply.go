@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/newel-run/newel/internal/aws"
@@ -328,14 +329,21 @@ func (e *Engine) carryOut(c *commit) {
 		x.p.outbox.answered(x.arn, c.event.Attempt)
 	}
 	cancelled := map[machine.Attempt]bool{}
+	due := int64(math.MaxInt64) // of the first timer
 	for i := range c.result.Commands {
 		switch cmd := &c.result.Commands[i]; cmd.Kind {
 		case machine.CancelTask:
 			cancelled[cmd.Attempt] = true
 			x.p.outbox.answered(x.arn, cmd.Attempt)
 		case machine.SetTimer:
-			e.timers.hint(x.p.id, cmd.Timer.At.UnixMilli())
+			due = min(due, cmd.Timer.At.UnixMilli())
 		}
+	}
+	if c.ended() {
+		due = min(due, c.event.Now.Add(e.cfg.Retention).UnixMilli())
+	}
+	if due < math.MaxInt64 {
+		e.timers.hint(x.p.id, due)
 	}
 	for _, a := range c.owed {
 		e.settle(x.p, debt{x.arn, a})
@@ -352,7 +360,6 @@ func (e *Engine) carryOut(c *commit) {
 		e.resume(x.arn)
 	}
 	if c.ended() {
-		e.timers.hint(x.p.id, c.event.Now.Add(e.cfg.Retention).UnixMilli())
 		e.watch.ended(x.arn)
 		if e.cfg.Finished != nil {
 			e.cfg.Finished(x.arn, c.result.Status)

@@ -17,7 +17,7 @@ type execution struct {
 	arn string
 	p   *partition
 
-	mu       sync.Mutex
+	mu       turn
 	meta     *Meta // nil until loaded
 	def      *asl.Definition
 	revision uint64
@@ -27,6 +27,14 @@ type execution struct {
 	refs int           // guarded by cache.mu
 	idle *list.Element // place in cache.idle when refs is 0
 }
+
+// turn is a lock that is held over calls of the store: whoever waits for it gets it in the order of asking, and is idle in
+// the eyes of testing/synctest.
+type turn chan struct{}
+
+func newTurn() turn  { return make(turn, 1) }
+func (t turn) take() { t <- struct{}{} }
+func (t turn) give() { <-t }
 
 // cache holds the executions of a partition that are in use, and the last few that were.
 type cache struct {
@@ -47,7 +55,7 @@ func (p *partition) acquire(arn string) *execution {
 	c.mu.Lock()
 	x := c.byARN[arn]
 	if x == nil {
-		x = &execution{arn: arn, p: p}
+		x = &execution{arn: arn, p: p, mu: newTurn()}
 		c.byARN[arn] = x
 	}
 	if x.idle != nil {
@@ -56,7 +64,7 @@ func (p *partition) acquire(arn string) *execution {
 	}
 	x.refs++
 	c.mu.Unlock()
-	x.mu.Lock()
+	x.mu.take()
 	return x
 }
 
@@ -68,7 +76,7 @@ func (x *execution) release(forget bool) {
 		x.meta, x.def, x.pieces, x.revision = nil, nil, nil, 0
 	}
 	empty := x.meta == nil
-	x.mu.Unlock()
+	x.mu.give()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	x.refs--

@@ -205,7 +205,7 @@ func New(cfg Config) *Engine {
 	n := cfg.Store.Partitions()
 	e.parts = make([]*partition, n)
 	for i := range e.parts {
-		e.parts[i] = &partition{id: store.Partition(i)}
+		e.parts[i] = &partition{id: store.Partition(i), outbox: outbox{numbering: newTurn()}}
 		e.parts[i].cache.init(max(cfg.Cached/n, 4))
 	}
 	e.timers.init(e)

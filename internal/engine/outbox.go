@@ -16,12 +16,14 @@ import (
 // outbox numbers the tasks that a partition sends. A number is never used twice, also not after a restart: numbers are
 // reserved durably in blocks. low is the smallest number still unanswered; receivers forget what is below it.
 type outbox struct {
-	mu       sync.Mutex
-	next     uint64 // number of the next entry
-	reserved uint64 // numbers below this one may be given out
-	pending  map[pendingKey]uint64
-	live     []uint64 // numbers given out, ascending; answered ones are taken off at the front
-	done     map[uint64]bool
+	numbering turn   // held to take a number, over the commit that reserves more
+	reserved  uint64 // numbers below this one may be given out; guarded by numbering
+
+	mu      sync.Mutex
+	next    uint64 // number of the next entry; changed only with numbering held too
+	pending map[pendingKey]uint64
+	live    []uint64 // numbers given out, ascending; answered ones are taken off at the front
+	done    map[uint64]bool
 }
 
 type pendingKey struct {
@@ -69,8 +71,8 @@ func (e *Engine) abandon(c *commit) {
 
 func (e *Engine) sequence(ctx context.Context, p *partition) (uint64, error) {
 	o := &p.outbox
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o.numbering.take()
+	defer o.numbering.give()
 	if o.next >= o.reserved {
 		until := o.next + sequenceBlock
 		err := e.cfg.Store.Update(store.Finishing(ctx), p.id, func(tx store.Tx) error {
@@ -82,6 +84,8 @@ func (e *Engine) sequence(ctx context.Context, p *partition) (uint64, error) {
 		}
 		o.reserved = until
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.next++
 	return o.next - 1, nil
 }
