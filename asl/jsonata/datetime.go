@@ -17,8 +17,16 @@ var pictureFunctions = map[string]builtin{
 		picture, _ := args[1].(string)
 		return e.parseInteger(s, e.integerPicture(picture))
 	})},
-	"fromMillis": {3, "<n-s?s?:s>", onNumber(func(e *evaluation, n float64, args []any) any { return e.formatTime(n, args[1], args[2]) })},
+	"fromMillis": {3, "<x-s?s?:s>", fromMillis},
 	"toMillis":   {2, "<s-s?:n>", onText(toMillis)},
+}
+
+// fromMillis gives nothing for what is no number, as AWS has it.
+func fromMillis(e *evaluation, args []any) any {
+	if n, ok := isNumber(args[0]); ok {
+		return e.formatTime(n, args[1], args[2])
+	}
+	return undefined
 }
 
 // component is a literal or a variable of a date/time picture (XPath F&O 9.8.4).
