@@ -9,6 +9,8 @@ import (
 // The codes of AWS's diagnostics.
 const (
 	CodeSchema           = "SCHEMA_VALIDATION_FAILED"
+	CodeJSONata          = "INVALID_JSONATA_EXPRESSION"
+	CodeJSONataReference = "UNSUPPORTED_JSONATA_EXPRESSION"
 	CodeJSON             = "INVALID_JSON_DESCRIPTION"
 	CodeMissingTarget    = "MISSING_TRANSITION_TARGET"
 	CodeMissingEnd       = "MISSING_END_STATE"

@@ -42,7 +42,7 @@ func (p place) query(at moment) (q *query, ok bool) {
 	}
 	expr, err := jsonata.Compile(strings.TrimSpace(text[2 : len(text)-2]))
 	if err != nil {
-		p.fail("Invalid JSONata expression: %s", err)
+		p.report(CodeJSONata, jsonataMessage(err))
 		return nil, false
 	}
 	q = &query{field: strings.TrimPrefix(p.path, p.current.path+"/"), expr: expr}
@@ -69,11 +69,29 @@ func (q *query) value(env *Env) (value.Value, error) {
 	case errors.Is(err, jsonata.ErrUnsupportedResult):
 		return nil, q.error("returned an unsupported result type.")
 	case err != nil:
-		return nil, q.error("threw an error during evaluation. " + err.Error())
+		return nil, q.error("threw an error during evaluation" + jsonataEnding(err))
 	case !defined:
 		return nil, q.error("returned nothing (undefined).")
 	}
 	return v, nil
+}
+
+// jsonataMessage is an expression's error without its code, as AWS shows it when a definition is checked.
+func jsonataMessage(err error) string {
+	var e *jsonata.Error
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	return err.Error()
+}
+
+// jsonataEnding is how AWS goes on after "threw an error during evaluation".
+func jsonataEnding(err error) string {
+	var e *jsonata.Error
+	if errors.As(err, &e) {
+		return e.Ending()
+	}
+	return ". " + err.Error()
 }
 
 func (q *query) error(what string) *Error {
@@ -211,13 +229,13 @@ func (p place) checkReferences(q *query, at moment) {
 		case member == "" || member == "context":
 			q.whole = true
 		case member == "result" && at != onResult, member == "errorOutput" && at != onError:
-			p.fail("$states.%s is not available in the field '%s'", member, q.field)
+			p.report(CodeJSONataReference, "Field '$states."+member+"' does not exist.")
 		}
 	}
 	if r.Root {
-		r.Context = append(r.Context, "$$")
+		p.report(CodeJSONataReference, "Reference to '$$' is not supported.")
 	}
 	for _, name := range r.Context {
-		p.fail("The JSONata expression '%s' refers to '%s', which is not available: the input of a state is $states.input", q.expr, name)
+		p.report(CodeJSONataReference, "Reference to '"+name+"' at the top level is not supported.")
 	}
 }
