@@ -88,9 +88,10 @@ type OutcomeKind uint8
 const (
 	TaskSucceeded OutcomeKind = iota + 1
 	TaskFailed
-	TaskSubmitted // accepted; the answer comes by task token
-	TaskQueued    // an activity's task waits for its worker: the outbox keeps it until a worker claims it
-	TaskClaimed   // an activity's task has its worker; only as First
+	TaskSubmitted  // accepted; the answer comes by task token
+	TaskQueued     // an activity's task waits for its worker: the outbox keeps it until a worker claims it
+	TaskUnanswered // nobody will answer it: a mock's way to have it time out
+	TaskClaimed    // an activity's task has its worker; only as First
 )
 
 // TestClock says whether an engine's time can be moved on; see Engine.Skip.
@@ -195,7 +196,7 @@ func New(cfg Config) *Engine {
 	}
 	e := &Engine{cfg: cfg}
 	if cfg.TestClock != NoTestClock {
-		e.test = &testClock{Clock: cfg.Clock, naps: map[*nap]bool{}}
+		e.test = &testClock{Clock: cfg.Clock, naps: map[*nap]bool{}, never: map[pendingKey]bool{}}
 		e.cfg.Clock = e.test
 		if cfg.TestClock == SkipWhenIdle {
 			e.test.idle = make(chan struct{}, 1)

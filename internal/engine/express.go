@@ -172,6 +172,9 @@ func (r *expressRun) carryOut(ctx context.Context, cmd *machine.Command) {
 		r.work.Go(func() {
 			defer done()
 			out := r.dispatch(ctx, d)
+			if out.Kind == TaskUnanswered {
+				return
+			}
 			ev := machine.Event{Kind: machine.TaskSucceeded, Attempt: cmd.Attempt, Output: out.Output, Error: out.Error, Cause: out.Cause}
 			if out.Kind == TaskFailed {
 				ev.Kind = machine.TaskFailed

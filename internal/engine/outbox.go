@@ -215,6 +215,9 @@ func (e *Engine) outcome(p *partition, entry *outboxEntry, out Outcome) error {
 			p.outbox.answered(entry.arn, entry.attempt)
 		}
 		return err
+	case TaskUnanswered:
+		e.unanswered(entry.arn, entry.attempt)
+		return nil
 	default:
 		panic("engine: outcome without a kind")
 	}

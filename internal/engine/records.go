@@ -166,6 +166,15 @@ func outboxKey(arn string, a machine.Attempt) store.Key {
 	return store.K(store.TableOutbox, arn).U32(a.Frame).U32(a.N)
 }
 
+// outboxAttempt takes the key of an entry apart.
+func outboxAttempt(key []byte) (arn string, a machine.Attempt, err error) {
+	arn, rest, ok := store.CutStr(key[1:])
+	if !ok || len(rest) != 8 {
+		return "", a, fmt.Errorf("%w: malformed outbox entry", store.ErrCorrupt)
+	}
+	return arn, machine.Attempt{Frame: binary.BigEndian.Uint32(rest), N: binary.BigEndian.Uint32(rest[4:])}, nil
+}
+
 func (o *outboxEntry) encode() []byte {
 	r := outboxRecord{Sequence: o.sequence, Machine: o.machine, Started: o.started.UnixMilli(), Task: *o.task, Test: o.test, Visit: o.visit}
 	r.Task.Arguments, r.Task.MapRun = nil, nil
@@ -210,9 +219,12 @@ func decodeOutbox(key, val []byte) (*outboxEntry, error) {
 	if err := checkVersion(val); err != nil {
 		return nil, err
 	}
-	arn, rest, ok := store.CutStr(key[1:])
+	arn, attempt, err := outboxAttempt(key)
+	if err != nil {
+		return nil, err
+	}
 	n, w := binary.Uvarint(val[1:])
-	if !ok || len(rest) != 8 || w <= 0 || uint64(len(val)-1-w) < n {
+	if w <= 0 || uint64(len(val)-1-w) < n {
 		return nil, fmt.Errorf("%w: malformed outbox entry", store.ErrCorrupt)
 	}
 	var r outboxRecord
@@ -222,7 +234,7 @@ func decodeOutbox(key, val []byte) (*outboxEntry, error) {
 	return &outboxEntry{
 		arn: arn, machine: r.Machine, restored: true, payload: append([]byte(nil), val[1+w+int(n):]...), mapRun: r.MapRun, sequence: r.Sequence,
 		started: time.UnixMilli(r.Started).UTC(), task: &r.Task, test: r.Test, visit: r.Visit,
-		attempt: machine.Attempt{Frame: binary.BigEndian.Uint32(rest), N: binary.BigEndian.Uint32(rest[4:])},
+		attempt: attempt,
 	}, nil
 }
 

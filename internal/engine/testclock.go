@@ -27,6 +27,8 @@ type testClock struct {
 	mu    sync.Mutex
 	held  map[string]time.Duration // timer keys of what is under way
 	naps  map[*nap]bool            // timers of Express executions
+	// never are the tasks that nobody will answer: their timers only let time pass.
+	never map[pendingKey]bool
 
 	busy atomic.Int64  // pieces of work under way
 	idle chan struct{} // told when busy falls to 0; nil unless time is skipped by itself
@@ -53,6 +55,29 @@ type Skipped struct {
 
 // skipable reports whether a timer only lets time pass.
 func skipable(k machine.TimerKind) bool { return k == machine.WaitTimer || k == machine.RetryTimer }
+
+// unanswered notes a task that nobody will answer.
+func (e *Engine) unanswered(arn string, a machine.Attempt) {
+	if c := e.test; c != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.never[pendingKey{arn, a}] = true
+	}
+}
+
+// passes reports whether a timer of the store only lets time pass.
+func (c *testClock) passes(d dueTimer) bool {
+	return skipable(d.timer.Kind) || realWork(d.timer.Kind) && c.isNever(d.arn, d.timer.Attempt)
+}
+
+func (c *testClock) isNever(arn string, a machine.Attempt) bool {
+	if c == nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.never[pendingKey{arn, a}]
+}
 
 // realWork reports whether a timer watches over something that takes real time.
 func realWork(k machine.TimerKind) bool {
@@ -159,10 +184,15 @@ func (e *Engine) NextTimer(ctx context.Context) (next time.Time, arn string, err
 	}
 	for _, p := range e.parts {
 		err = errors.Join(err, e.eachTimer(ctx, p, func(rd store.Reader, d dueTimer) error {
-			if skipable(d.timer.Kind) {
-				take(d.timer.Kind, d.timer.At, d.arn)
-			} else if d.timer.Kind == machine.ExecutionTimer && !requests(rd, d.arn) {
-				take(d.timer.Kind, e.due(d), d.arn)
+			switch {
+			case e.test.passes(d):
+				take(machine.WaitTimer, e.due(d), d.arn)
+			case d.timer.Kind == machine.ExecutionTimer:
+				if idle, never := e.test.onlyWaits(rd, d.arn); never {
+					take(machine.WaitTimer, e.due(d), d.arn)
+				} else if idle {
+					take(d.timer.Kind, e.due(d), d.arn)
+				}
 			}
 			return nil
 		}))
@@ -180,13 +210,18 @@ func (e *Engine) NextTimer(ctx context.Context) (next time.Time, arn string, err
 	return next, arn, err
 }
 
-// requests reports whether an execution has a request under way.
-func requests(rd store.Reader, arn string) bool {
+// onlyWaits reports whether an execution has no request under way that somebody will answer, and whether it has one that
+// nobody will.
+func (c *testClock) onlyWaits(rd store.Reader, arn string) (idle, never bool) {
 	k := store.K(store.TableOutbox, arn)
-	for range rd.Scan(k, k.End(), false) {
-		return true
+	for key := range rd.Scan(k, k.End(), false) {
+		_, a, err := outboxAttempt(key)
+		if err != nil || !c.isNever(arn, a) {
+			return false, false
+		}
+		never = true
 	}
-	return false
+	return true, never
 }
 
 // eachTimer goes through a partition's timers.
@@ -213,7 +248,11 @@ func (e *Engine) holdBack(ctx context.Context, by time.Duration) error {
 	for _, p := range e.parts {
 		err := e.eachTimer(ctx, p, func(rd store.Reader, d dueTimer) error {
 			already := c.held[string(d.key)]
-			if realWork(d.timer.Kind) || d.timer.Kind == machine.ExecutionTimer && requests(rd, d.arn) {
+			idle := true
+			if d.timer.Kind == machine.ExecutionTimer {
+				idle, _ = c.onlyWaits(rd, d.arn)
+			}
+			if !idle || realWork(d.timer.Kind) && !c.passes(d) {
 				already += by
 			}
 			if already != 0 {

@@ -53,6 +53,7 @@ type Response struct {
 	Payload     []byte // of a Return as lambda:invoke's, what a task whose Resource is the function's ARN gets; nil: Return
 	Error       string
 	Cause       *string
+	Never       bool // no answer at all: the task waits until it times out, in skipped time
 }
 
 // Has reports whether a machine has a test case.

@@ -29,19 +29,27 @@ func (r *Runner) Run(ctx context.Context, d engine.Dispatch) engine.Outcome {
 	switch {
 	case answer == nil:
 		return r.Dispatcher.Run(ctx, d)
+	case answer.Never:
+		return engine.Outcome{Kind: engine.TaskUnanswered, First: first(&d), Output: value.TextString("{}")}
 	case answer.Return == nil:
 		return engine.Outcome{Kind: engine.TaskFailed, Error: &answer.Error, Cause: answer.Cause}
 	}
-	out := engine.Outcome{Kind: engine.TaskSucceeded, Output: value.Text(answer.Return)}
-	switch i := &d.Task.Integration; {
-	case i.Kind == asl.LambdaARN && answer.Payload != nil:
+	out := engine.Outcome{Kind: engine.TaskSucceeded, First: first(&d), Output: value.Text(answer.Return)}
+	if d.Task.Integration.Kind == asl.LambdaARN && answer.Payload != nil {
 		out.Output = value.Text(answer.Payload)
-	case i.Kind == asl.Activity:
-		out.First = engine.TaskClaimed
-	case i.Kind == asl.Service && i.Pattern != asl.RequestResponse:
-		out.First = engine.TaskSubmitted
 	}
 	return out
+}
+
+// first is what comes before a task's answer.
+func first(d *engine.Dispatch) engine.OutcomeKind {
+	switch i := &d.Task.Integration; {
+	case i.Kind == asl.Activity:
+		return engine.TaskClaimed
+	case i.Kind == asl.Service && i.Pattern != asl.RequestResponse:
+		return engine.TaskSubmitted
+	}
+	return 0
 }
 
 // Cancel implements engine.Dispatcher: a mocked task has started nothing.

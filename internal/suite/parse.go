@@ -274,11 +274,18 @@ func (p *parser) arm(n *cfn.Node) mocks.Arm {
 }
 
 func (p *parser) response(n *cfn.Node, besides ...string) (r mocks.Response) {
-	p.members(n, append([]string{"return", "throw"}, besides...)...)
+	p.members(n, append([]string{"return", "throw", "never"}, besides...)...)
 	result, thrown := n.Get("return"), n.Get("throw")
+	if never := n.Get("never"); never != nil {
+		r.Never = never.Value == true
+		if !r.Never || result != nil || thrown != nil {
+			p.fail(never, "never: true stands by itself")
+		}
+		return r
+	}
 	switch {
 	case (result == nil) == (thrown == nil):
-		p.fail(n, "either return or throw is needed")
+		p.fail(n, "return, throw or never is needed")
 	case result != nil:
 		r.Return = text(result)
 	case thrown.Kind == cfn.Scalar:

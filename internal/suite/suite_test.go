@@ -79,7 +79,7 @@ func TestProblemsHaveTheirPlace(t *testing.T) {
 		"cases: []":                                                            "1:1: there are no cases",
 		"type: FAST\ncases: [{name: a}]":                                       "1:7: type must be STANDARD or EXPRESS",
 		"cases:\n- {name: a}\n- {name: a}":                                     `3:3: there are two cases "a"`,
-		"cases: [{name: a, mocks: {S: {return: 1, throw: E}}}]":                "either return or throw is needed",
+		"cases: [{name: a, mocks: {S: {return: 1, throw: E}}}]":                "return, throw or never is needed",
 		"cases: [{name: a, mocks: {S: [{return: 1}, {when: {}, return: 2}]}}]": "either all responses have when, or none",
 		"cases: [{name: a, mocks: {S: [{return: 1, times: 0}]}}]":              "times must be a whole number from 1",
 		"cases: [{name: a, mocks: {S: [{when: 1, then: []}]}}]":                "a response is needed",
