@@ -55,6 +55,7 @@ no time. Prints what went wrong and what the tests cover. The exit status is 1 i
 	cmd.Flags().StringVar(&f.only, "run", "", "only the cases whose name matches this regular expression")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "real time that a case may take")
 	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show the server's log")
+	cmd.AddCommand(a.recordCommand())
 	return cmd
 }
 
