@@ -42,6 +42,7 @@ func (s *serverFlags) addBehaviour(cmd *cobra.Command) {
 	f.BoolVar(&s.Insecure, "insecure", false, "allow an address that other machines reach without credentials and TLS")
 	f.StringVar(&s.SMTP, "smtp", "", "HOST:PORT of an SMTP server that gets the mails of the sink too")
 	f.StringVar(&s.MockConfig, "mock-config", "", "file of mocked responses, as Step Functions Local's (default $SFN_MOCK_CONFIG)")
+	f.BoolVar(&s.Profile, "pprof", false, "hand out Go's profiles of the server at /_newel/pprof/")
 	f.BoolVar(&s.TestClock, "test-clock", false, "let 'newel clock skip' move the time on to the next Wait or retry delay")
 	f.BoolVar(&s.NoInstall, "no-install", false, "never install what AWS's runtimes carry and this machine lacks")
 	f.StringVar(&s.ForeignARNs, "foreign-arns", "local", "ARNs of other accounts: local (taken as our own) or strict")

@@ -50,6 +50,8 @@ type Config struct {
 	ForeignARNs string // "local" (default) or "strict"
 	CacheDir    string // unpacked code and installed packages; the user's cache directory if empty
 
+	Profile bool // Go's profiles are at /_newel/pprof/
+
 	Drain   time.Duration // how long running requests may take after a stop; 10 s if zero
 	Log     *slog.Logger
 	Version string

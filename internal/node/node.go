@@ -154,6 +154,7 @@ func (n *Node) start(ctx context.Context, set settings) error {
 	n.gateway.Handle("POST "+states.SkipPath, n.gateway.Signed(n.states.Skip()))
 	n.gateway.Handle("GET "+lambda.LoadPath, n.gateway.Signed(n.lambda.Load()))
 	n.gateway.Handle("GET "+lambda.CodePath, http.HandlerFunc(n.lambda.ServeCode))
+	n.serveProfiles()
 	n.gateway.Handle(apigateway.UserRequestPattern, n.apis)
 	n.gateway.HandleHost(apigateway.ServesHost, n.apis)
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
