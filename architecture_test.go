@@ -55,6 +55,7 @@ var allowed = map[string]struct {
 	"internal/sns":                 {[]string{"asl/value", "internal/aws", "internal/events/pattern", "internal/outbox", "internal/service", "internal/store"}, "a service; filter policies are event patterns"},
 	"internal/mail":                {[]string{"internal/aws", "internal/outbox", "internal/service", "internal/store"}, "the sink of mails"},
 	"internal/statuschange":        {[]string{"asl/value", "machine", "internal/aws", "internal/engine", "internal/outbox", "internal/service", "internal/store"}, "executions' events; the engine knows nothing of them"},
+	"internal/tracing":             {[]string{"machine", "internal/aws", "internal/cli/tree", "internal/engine", "internal/outbox", "internal/service", "internal/store"}, "executions' traces; the engine knows them as an interface"},
 	"internal/events":              {[]string{"asl/jsonpath", "asl/value", "internal/aws", "internal/events/...", "internal/outbox", "internal/service", "internal/store"}, "a service"},
 	"internal/events/pattern":      {[]string{"asl/value"}, "a pure language"},
 	"internal/s3":                  {[]string{"internal/aws", "internal/outbox", "internal/service", "internal/store", "internal/s3/..."}, "a service"},

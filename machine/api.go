@@ -141,6 +141,7 @@ type Task struct {
 	State       string // name of the state
 	Timeout     int64  // seconds, 0 for none
 	Heartbeat   int64
+	Event       int64   `json:",omitempty"` // id of the event that scheduled it
 	Retries     int     `json:",omitempty"` // how often the state was retried since it was entered
 	MapRun      *MapRun `json:",omitempty"` // of a distributed Map; nil for a Task
 }

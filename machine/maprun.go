@@ -81,7 +81,7 @@ func (w *run) startMapRun(f *Frame, s *asl.State, effective *value.Doc) {
 	w.noteSize(effective)
 	a := Attempt{f.id, f.attempt}
 	w.commands = append(w.commands, Command{Kind: RunTask, Attempt: a,
-		Task: &Task{Integration: mapRunWork, Arguments: effective, State: s.Name, Token: TokenFor(w.root, a), MapRun: run}})
+		Task: &Task{Integration: mapRunWork, Arguments: effective, State: s.Name, Token: TokenFor(w.root, a), Event: f.last, MapRun: run}})
 }
 
 // variablesOf is the JSON of the variables that a state reads and that are there, "" if there are none.

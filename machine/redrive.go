@@ -71,9 +71,13 @@ func (w *run) redrive() bool {
 	return true
 }
 
-// startExecutionTimer starts the time that the machine's TimeoutSeconds allow.
+// startExecutionTimer starts the time that the machine's TimeoutSeconds allow, and an Express execution at most.
 func (w *run) startExecutionTimer() {
-	if t := w.def.TimeoutSeconds; t > 0 {
+	t := w.def.TimeoutSeconds
+	if w.root.start.Express && (t == 0 || t > expressSeconds) {
+		t = expressSeconds
+	}
+	if t > 0 {
 		w.root.due = w.ms + 1000*t
 		w.setTimer(Timer{Kind: ExecutionTimer, At: fromMs(w.root.due)})
 	}

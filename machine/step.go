@@ -14,6 +14,7 @@ const (
 	historyEvents    = 25000
 	payloadBytes     = 262144
 	inlineIterations = 40
+	expressSeconds   = 300 // how long an Express execution may take
 	stepTransitions  = 256
 	stepBytes        = 1 << 20
 )

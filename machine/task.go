@@ -30,6 +30,7 @@ func (w *run) startTask(f *Frame, s *asl.State, input *value.Doc) {
 	}
 	f.timeout, f.beat = t.Timeout, t.Heartbeat
 	w.recordScheduled(f, s, t)
+	t.Event = f.last
 	if s.Task.Integration.Kind == asl.Activity {
 		f.phase = scheduled
 	} else {

@@ -40,6 +40,7 @@ type Request struct {
 	Token     Token     // idempotency of an internal delivery; zero for a client's call
 	Started   Token     // delivery of the request whose work an internal cancellation stops
 	Waiter    *Waiter   // who is told when the work that the request starts has ended; nil for none
+	Trace     string    // trace header of the caller in X-Ray's form, "" for none
 	ID        string    // request id, "" to have one made
 	Input     []byte    // canonical JSON of the input shape; nil or "{}" for none
 	Body      []byte    // streaming blob member of the input

@@ -104,14 +104,44 @@ func groupEnd(s string) int {
 var (
 	javaUnicode = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
 	repetition  = regexp.MustCompile(`\{([0-9]+)(,?)([0-9]*)\}`)
-	javaClasses = strings.NewReplacer(`\p{Alnum}`, `[:alnum:]`, `\p{Alpha}`, `[:alpha:]`, `\p{Digit}`, `[:digit:]`, `\p{Graph}`, `[:graph:]`,
-		`\p{Punct}`, `[:punct:]`, `\p{Print}`, `[:print:]`, `\p{Space}`, `[:space:]`, `\p{ASCII}`, `[:ascii:]`, `\p{IsAlphabetic}`, `\pL`, `\p{IsLetter}`, `\pL`)
+	javaLetters = strings.NewReplacer(`\p{IsAlphabetic}`, `\pL`, `\p{IsLetter}`, `\pL`)
+	javaClass   = regexp.MustCompile(`^\\p\{(Alnum|Alpha|Digit|Graph|Punct|Print|Space|ASCII)\}`)
 )
+
+// goClasses rewrites Java's names of classes, which stand in brackets or by themselves; Go's stand in brackets only.
+func goClasses(s string) string {
+	var b strings.Builder
+	class := false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\' && i+1 < len(s):
+			text := s[i : i+2]
+			if m := javaClass.FindStringSubmatch(s[i:]); m != nil {
+				text = m[0]
+				name := "[:" + strings.ToLower(m[1]) + ":]"
+				if !class {
+					name = "[" + name + "]"
+				}
+				b.WriteString(name)
+			} else {
+				b.WriteString(text)
+			}
+			i += len(text) - 1
+			continue
+		case c == '[':
+			class = true
+		case c == ']':
+			class = false
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
 
 // goPattern rewrites what Go spells differently.
 func goPattern(s string) string {
 	s = javaUnicode.ReplaceAllString(s, `\x{$1}`)
-	s = javaClasses.Replace(s)
+	s = goClasses(javaLetters.Replace(s))
 	return repetition.ReplaceAllStringFunc(s, func(r string) string {
 		p := repetition.FindStringSubmatch(r)
 		low, _ := strconv.Atoi(p[1])

@@ -58,7 +58,13 @@ func TestPatterns(t *testing.T) {
 		pattern, value string
 		want           bool
 	}{
-		{`[a-z]+`, "abc", true}, {`[a-z]+`, "abc1", false}, // the whole value
+
+		{`\p{ASCII}*`, "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1", true},
+		{`\p{ASCII}*`, "é", false},
+		{`[\p{Alnum}_-]+`, "a-B_9", true},
+		{`[\p{Alnum}_-]+`, "a b", false},
+		{`\p{Alpha}[\p{Digit}\]]`, "x]", true},
+		{`\p{Alpha}[\p{Digit}\]]`, "xy", false}, {`[a-z]+`, "abc", true}, {`[a-z]+`, "abc1", false}, // the whole value
 		{`^(?!aws:)[a-z:]+$`, "aws:x", false}, {`^(?!aws:)[a-z:]+$`, "x:aws", true},
 		{`(?=.{2,3}$)[a-z()]+`, "abc", true}, {`(?=.{2,3}$)[a-z()]+`, "abcd", false},
 		{`[a-z]{1,2048}`, "abc", true}, {`[a-z]{1,2048}`, "", false},

@@ -15,13 +15,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/newel-run/newel/internal/node"
+	"github.com/newel-run/newel/internal/tracing"
 )
 
 // serverFlags are the settings of a server; each is also a NEWEL_* variable and a setting of the configuration file.
 type serverFlags struct {
 	node.Config
-	limits   []string
-	logLevel string
+	limits    []string
+	logLevel  string
+	logFormat string
+	otlp      string
 }
 
 func (s *serverFlags) add(cmd *cobra.Command) {
@@ -48,6 +51,8 @@ func (s *serverFlags) addBehaviour(cmd *cobra.Command) {
 	f.StringVar(&s.ForeignARNs, "foreign-arns", "local", "ARNs of other accounts: local (taken as our own) or strict")
 	f.DurationVar(&s.Drain, "drain", 10*time.Second, "how long running requests may take after a stop")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
+	f.StringVar(&s.otlp, "otlp-endpoint", "", "URL that OpenTelemetry traces are sent to, as http://127.0.0.1:4318 (default $OTEL_EXPORTER_OTLP_ENDPOINT; none: no traces)")
 }
 
 func (s *serverFlags) addStorage(cmd *cobra.Command) {
@@ -69,12 +74,30 @@ func (s *serverFlags) settings(a *app) (node.Config, error) {
 		}
 		c.Limits[name] = v
 	}
+	var err error
+	if c.Traces, err = tracing.FromEnvironment(a.getenv, s.otlp); err != nil {
+		return c, usage("%s", err)
+	}
+	c.Traces.Version = Version
+	c.Log, err = s.logger(a)
+	return c, err
+}
+
+// logger writes to standard error.
+func (s *serverFlags) logger(a *app) (*slog.Logger, error) {
+	o := &slog.HandlerOptions{}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(firstOf(s.logLevel, "info"))); err != nil {
-		return c, usage("--log-level %q: debug, info, warn or error", s.logLevel)
+		return nil, usage("--log-level %q: debug, info, warn or error", s.logLevel)
 	}
-	c.Log = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
-	return c, nil
+	o.Level = level
+	switch firstOf(s.logFormat, "text") {
+	case "text":
+		return slog.New(slog.NewTextHandler(a.err, o)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(a.err, o)), nil
+	}
+	return nil, usage("--log-format %q: text or json", s.logFormat)
 }
 
 func (a *app) serveCommand() *cobra.Command {

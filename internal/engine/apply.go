@@ -20,6 +20,7 @@ type StartInput struct {
 	VersionARN string
 	AliasARN   string
 	Trace      string
+	Parent     string // trace header of the caller, where it is traced
 	Token      string // identifies an internal delivery: the same one again is answered as before
 	Waiter     *aws.Waiter
 	Test       *Test // test case that its tasks are answered by; nil for none
@@ -42,7 +43,7 @@ func (e *Engine) StartExecution(ctx context.Context, in StartInput) (time.Time, 
 	}
 	now := e.now()
 	x.meta = &Meta{Definition: in.Definition, MachineARN: in.MachineARN, Name: in.Name, Start: e.cfg.Clock.Now().UnixMicro(),
-		VersionARN: in.VersionARN, AliasARN: in.AliasARN, Trace: in.Trace, Token: in.Token, Waiter: in.Waiter, Test: in.Test}
+		VersionARN: in.VersionARN, AliasARN: in.AliasARN, Trace: in.Trace, Parent: in.Parent, Token: in.Token, Waiter: in.Waiter, Test: in.Test}
 	x.def = def
 	x.pieces = map[machine.Key]machine.Piece{{Kind: machine.KindRoot}: nil}
 	c := commit{x: x, event: machine.Event{Kind: machine.Started, Now: now, Start: &in.Start}, starting: true}
@@ -320,7 +321,7 @@ func (e *Engine) carryOut(c *commit) {
 		f()
 	}
 	if e.cfg.History != nil {
-		e.cfg.History(x.meta.Definition, x.arn, c.redrives(), c.result.History)
+		e.cfg.History(x.arn, x.meta, c.redrives(), c.result.History)
 	}
 	if e.cfg.Decided != nil && len(c.result.Decisions) > 0 {
 		e.cfg.Decided(x.arn, c.result.Decisions)
@@ -365,7 +366,7 @@ func (e *Engine) carryOut(c *commit) {
 			e.cfg.Finished(x.arn, c.result.Status)
 		}
 		if e.cfg.Ended != nil {
-			e.cfg.Ended(&End{MachineARN: x.meta.MachineARN, Status: c.result.Status, Took: c.event.Now.Sub(time.UnixMilli(x.meta.StartMs())),
+			e.cfg.Ended(&End{ARN: x.arn, Meta: x.meta, Status: c.result.Status, Took: c.event.Now.Sub(time.UnixMilli(x.meta.StartMs())),
 				Stop: c.event.Now, Redriven: c.redrives() > 0})
 		}
 	}

@@ -71,6 +71,8 @@ type Dispatch struct {
 	// those of its state, from 0, in the order in which they began.
 	Test  *Test
 	Visit int
+	// Trace is the trace header that the task hands on; "" if its execution is not traced.
+	Trace string
 }
 
 // Outcome is what sending a task led to.
@@ -129,24 +131,38 @@ type Config struct {
 	Ended func(e *End)
 	// History is called after each commit with the events that it has added, and how often the execution was redriven by
 	// then, for logs; nil for none. It must not block.
-	History func(definition, execution string, redrives uint32, events []machine.HistoryEvent)
+	History func(arn string, m *Meta, redrives uint32, events []machine.HistoryEvent)
 	// Decided is called after each commit with what was chosen in it, and after each step of an Express execution; nil for
 	// none. It must not block.
 	Decided func(execution string, decisions []machine.Decision)
 	// Changed is asked before the commit of an execution's start or end what is to be written with it; nil for nothing. It
 	// must be quick and must not call the engine.
 	Changed func(c *Change) Write
+	// Tracing is told of what traces are made of; nil for no traces.
+	Tracing Tracing
 	// Result is what a finished execution answers to the .sync task that waits for it.
 	Result func(d *Description, parsed bool) Outcome
 }
 
 // End is the end of an execution.
 type End struct {
-	MachineARN string
-	Status     machine.Status
-	Took       time.Duration // since its start
-	Stop       time.Time
-	Redriven   bool // at least once
+	ARN string
+	*Meta
+	Status   machine.Status
+	Took     time.Duration // since its start
+	Stop     time.Time
+	Express  bool
+	Redriven bool // at least once
+}
+
+// Tracing follows executions for traces. The spans of a Standard execution are made of its history after its end, which
+// Config.Changed tells. Its methods are quick and do not call the engine.
+type Tracing interface {
+	// Header is the trace header of a task that an event has scheduled, "" if the execution is not traced.
+	Header(arn string, m *Meta, event int64) string
+	// Express takes the history of an Express execution that has ended, which is kept nowhere. What it returns is written
+	// with the end of one whose start was stored; nil for nothing.
+	Express(arn string, m *Meta, history []machine.HistoryEvent, stored bool) Write
 }
 
 // Engine runs executions on the partitions of one store.

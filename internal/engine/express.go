@@ -17,9 +17,6 @@ import (
 // Express executions run in memory on the same machine. A synchronous one leaves nothing; an asynchronous one stores one
 // record before its start is answered and removes it at its end, so that after a crash it runs again (at least once).
 
-// expressLimit is how long an Express execution may take.
-const expressLimit = 5 * time.Minute
-
 // ExpressResult is how an Express execution ended.
 type ExpressResult struct {
 	Status       machine.Status
@@ -39,6 +36,10 @@ type expressRun struct {
 	visits map[string]int // tasks sent by state, of a test
 	work   sync.WaitGroup
 	result ExpressResult
+	meta   *Meta // set by the first step
+	// history is all events, for a trace; nil if there is to be none.
+	history []machine.HistoryEvent
+	traced  bool
 
 	dispatcher Dispatcher
 	inspection *machine.Inspection // of one state that is run by itself, else nil
@@ -50,19 +51,42 @@ type arrival struct {
 	done  func()
 }
 
-// RunExpress runs an Express execution to its end.
+// RunExpress runs an Express execution to its end; nothing of it is stored.
 func (e *Engine) RunExpress(ctx context.Context, in StartInput) (*ExpressResult, error) {
+	r, err := e.runToEnd(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	r.trace(false)
+	return &r.result, nil
+}
+
+func (e *Engine) runToEnd(ctx context.Context, in StartInput) (*expressRun, error) {
 	def, err := e.cfg.Definitions.Definition(ctx, in.Definition)
 	if err != nil {
 		return nil, err
 	}
 	in.Express = true
 	r := e.expressRun(def, &in, e.cfg.Dispatcher)
-	err = r.toEnd(ctx)
-	if err == nil && e.cfg.Ended != nil {
-		e.cfg.Ended(&End{MachineARN: in.MachineARN, Status: r.result.Status, Took: r.result.Stop.Sub(r.result.Start), Stop: r.result.Stop})
+	if err = r.toEnd(ctx); err == nil {
+		r.ended()
 	}
-	return &r.result, err
+	return r, err
+}
+
+// ended tells of the end.
+func (r *expressRun) ended() {
+	if r.e.cfg.Ended != nil {
+		r.e.cfg.Ended(&End{ARN: r.in.ARN, Meta: r.meta, Status: r.result.Status, Took: r.result.Stop.Sub(r.result.Start), Stop: r.result.Stop, Express: true})
+	}
+}
+
+// trace is what is to be written for the trace of an execution that has ended; nil for nothing.
+func (r *expressRun) trace(stored bool) Write {
+	if !r.traced {
+		return nil
+	}
+	return r.e.cfg.Tracing.Express(r.in.ARN, r.meta, r.history, stored)
 }
 
 func (e *Engine) expressRun(def *asl.Definition, in *StartInput, d Dispatcher) *expressRun {
@@ -84,9 +108,6 @@ func (r *expressRun) toEnd(ctx context.Context) error {
 }
 
 func (r *expressRun) run(ctx context.Context) error {
-	late := make(chan struct{})
-	stop := r.e.nap(machine.ExecutionTimer, r.e.cfg.Clock.Now().Add(expressLimit), func() { close(late) })
-	defer stop()
 	defer func() {
 		for _, stop := range r.timers {
 			stop()
@@ -100,25 +121,47 @@ func (r *expressRun) run(ctx context.Context) error {
 			return nil
 		}
 		if more {
-			a.event = machine.Event{Kind: machine.Continue}
+			done := a.done
+			select {
+			case a = <-r.events: // also an execution that never waits is timed out
+				done()
+			case <-ctx.Done():
+				done()
+				return ctx.Err()
+			default:
+				a.event = machine.Event{Kind: machine.Continue}
+			}
 			continue
 		}
 		a.done()
 		select {
 		case a = <-r.events:
-		case <-late:
-			r.timeOut()
-			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-// timeOut ends an execution that took longer than Express executions may.
-func (r *expressRun) timeOut() {
-	name := asl.ErrorTimeout
-	r.result.Status, r.result.Error, r.result.Stop = machine.TimedOut, &name, r.e.now()
+// begin notes when the execution has started.
+func (r *expressRun) begin(now time.Time) {
+	r.result.Start = now
+	in := r.in
+	r.meta = &Meta{Definition: in.Definition, MachineARN: in.MachineARN, Name: in.Name, Start: now.UnixMicro(),
+		VersionARN: in.VersionARN, AliasARN: in.AliasARN, Trace: in.Trace, Parent: in.Parent}
+	r.traced = r.e.cfg.Tracing != nil && r.inspection == nil && r.e.cfg.Tracing.Header(in.ARN, r.meta, 0) != ""
+}
+
+// record tells of new events.
+func (r *expressRun) record(events []machine.HistoryEvent) {
+	if r.inspection != nil {
+		return
+	}
+	if r.e.cfg.History != nil {
+		r.e.cfg.History(r.in.ARN, r.meta, 0, events)
+	}
+	if r.traced {
+		r.history = append(r.history, events...)
+	}
 }
 
 // step applies an event and carries out what follows.
@@ -126,14 +169,14 @@ func (r *expressRun) step(ctx context.Context, ev machine.Event) (more bool) {
 	defer r.e.hold()()
 	ev.Now = r.e.now()
 	if ev.Kind == machine.Started {
-		r.result.Start = ev.Now
+		r.begin(ev.Now)
 	}
 	pieces := func(k machine.Key) machine.Piece { return r.pieces[k] }
 	ev.Inspection = r.inspection
 	res := machine.Step(r.def, pieces, ev, r.e.cfg.Limits)
 	if res.NoOp {
 		r.result.Status = machine.Running
-		return false
+		return res.More
 	}
 	for _, ch := range res.Changes {
 		if ch.Piece == nil {
@@ -142,9 +185,7 @@ func (r *expressRun) step(ctx context.Context, ev machine.Event) (more bool) {
 		}
 		r.pieces[ch.Key] = ch.Piece
 	}
-	if r.e.cfg.History != nil && r.inspection == nil {
-		r.e.cfg.History(r.in.Definition, r.in.ARN, 0, res.History)
-	}
+	r.record(res.History)
 	if r.e.cfg.Decided != nil && len(res.Decisions) > 0 {
 		r.e.cfg.Decided(r.in.ARN, res.Decisions)
 	}
@@ -164,6 +205,9 @@ func (r *expressRun) carryOut(ctx context.Context, cmd *machine.Command) {
 	switch cmd.Kind {
 	case machine.RunTask:
 		d := Dispatch{ExecutionARN: r.in.ARN, MachineARN: r.in.MachineARN, Attempt: cmd.Attempt, Task: cmd.Task, Started: r.e.now(), Test: r.in.Test}
+		if r.traced {
+			d.Trace = r.e.cfg.Tracing.Header(r.in.ARN, r.meta, cmd.Task.Event)
+		}
 		if d.Test != nil && d.Test.Root == "" {
 			d.Visit = r.visits[cmd.Task.State]
 			r.visits[cmd.Task.State]++
@@ -226,6 +270,9 @@ type expressRecord struct {
 	Start      machine.Start   `json:"s"`
 	Definition string          `json:"d"`
 	Trace      string          `json:"t,omitempty"`
+	Parent     string          `json:"p,omitempty"`
+	Version    string          `json:"v,omitempty"`
+	Alias      string          `json:"a,omitempty"`
 	Test       *Test           `json:"x,omitempty"`
 }
 
@@ -234,7 +281,8 @@ func (e *Engine) StartExpress(ctx context.Context, in StartInput) (time.Time, er
 	if _, err := e.cfg.Definitions.Definition(ctx, in.Definition); err != nil {
 		return time.Time{}, err
 	}
-	rec := expressRecord{Input: in.Input.Bytes(), Start: in.Start, Definition: in.Definition, Trace: in.Trace, Test: in.Test}
+	rec := expressRecord{Input: in.Input.Bytes(), Start: in.Start, Definition: in.Definition, Trace: in.Trace, Parent: in.Parent,
+		Version: in.VersionARN, Alias: in.AliasARN, Test: in.Test}
 	rec.Start.Input = nil
 	b, err := json.Marshal(rec)
 	if err != nil {
@@ -255,16 +303,24 @@ func (e *Engine) StartExpress(ctx context.Context, in StartInput) (time.Time, er
 // runExpress runs an asynchronous execution in the background and removes its record.
 func (e *Engine) runExpress(p *partition, in StartInput) {
 	e.work.Go(func() {
-		if _, err := e.RunExpress(e.ctx, in); err != nil {
+		r, err := e.runToEnd(e.ctx, in)
+		if err != nil {
 			if e.ctx.Err() == nil {
 				e.cfg.Log.Error("an Express execution could not be run", "execution", in.ARN, "error", err)
 			}
 			return
 		}
-		err := e.cfg.Store.Update(store.Finishing(e.ctx), p.id, func(tx store.Tx) error {
+		trace, after := r.trace(true), func() {}
+		err = e.cfg.Store.Update(store.Finishing(e.ctx), p.id, func(tx store.Tx) (err error) {
 			tx.Delete(expressKey(in.ARN))
-			return nil
+			if trace != nil {
+				after, err = trace(p.id, tx)
+			}
+			return err
 		})
+		if err == nil {
+			after()
+		}
 		if err != nil && e.ctx.Err() == nil {
 			e.cfg.Log.Error("the record of an Express execution could not be removed", "execution", in.ARN, "error", err)
 		}
@@ -289,5 +345,6 @@ func (e *Engine) resumeExpress(p *partition, arn string) {
 		return
 	}
 	rec.Start.Input = value.Text(rec.Input)
-	e.runExpress(p, StartInput{Start: rec.Start, Definition: rec.Definition, Trace: rec.Trace, Test: rec.Test})
+	e.runExpress(p, StartInput{Start: rec.Start, Definition: rec.Definition, Trace: rec.Trace, Parent: rec.Parent,
+		VersionARN: rec.Version, AliasARN: rec.Alias, Test: rec.Test})
 }

@@ -55,6 +55,9 @@ func (e *Engine) allocate(ctx context.Context, c *commit) error {
 				return err
 			}
 		}
+		if e.cfg.Tracing != nil {
+			entry.trace = e.cfg.Tracing.Header(c.x.arn, c.x.meta, cmd.Task.Event)
+		}
 		c.x.p.outbox.sent(entry)
 		c.entries = append(c.entries, entry)
 	}
@@ -175,7 +178,7 @@ func (e *Engine) unlock(entry *outboxEntry) bool {
 
 func (o *outboxEntry) dispatch(p *partition) Dispatch {
 	return Dispatch{
-		ExecutionARN: o.arn, MachineARN: o.machine, Attempt: o.attempt, Task: o.task, Started: o.started, Test: o.test, Visit: o.visit,
+		ExecutionARN: o.arn, MachineARN: o.machine, Attempt: o.attempt, Task: o.task, Started: o.started, Test: o.test, Visit: o.visit, Trace: o.trace,
 		Token: aws.Token{Source: fmt.Sprintf("engine/%d", p.id), Seq: o.sequence, Low: min(p.outbox.low(), o.sequence)},
 	}
 }

@@ -24,6 +24,7 @@ type Meta struct {
 	VersionARN string      `json:"v,omitempty"` // if started through a version or an alias
 	AliasARN   string      `json:"a,omitempty"`
 	Trace      string      `json:"t,omitempty"` // traceHeader
+	Parent     string      `json:"p,omitempty"` // trace header of the caller, where it is traced
 	Token      string      `json:"k,omitempty"` // delivery that started it, if it was an internal one
 	Waiter     *aws.Waiter `json:"w,omitempty"` // .sync task that waits for its end
 	Test       *Test       `json:"x,omitempty"` // test case that it was started on
@@ -145,6 +146,7 @@ type outboxEntry struct {
 	task     *machine.Task
 	test     *Test
 	visit    int
+	trace    string
 	restored bool   // read back from the store: the task lacks what payload holds
 	payload  []byte // of a restored one: as it lies there
 	mapRun   int    // length of the map run's text in the payload, which the arguments follow
@@ -158,6 +160,7 @@ type outboxRecord struct {
 	MapRun   int          `json:"r,omitempty"` // length of the map run's text
 	Test     *Test        `json:"x,omitempty"`
 	Visit    int          `json:"v,omitempty"`
+	Trace    string       `json:"h,omitempty"`
 }
 
 // The payload follows a record: what the task says of its map run, and its arguments as they are. It may be encrypted.
@@ -176,7 +179,7 @@ func outboxAttempt(key []byte) (arn string, a machine.Attempt, err error) {
 }
 
 func (o *outboxEntry) encode() []byte {
-	r := outboxRecord{Sequence: o.sequence, Machine: o.machine, Started: o.started.UnixMilli(), Task: *o.task, Test: o.test, Visit: o.visit}
+	r := outboxRecord{Sequence: o.sequence, Machine: o.machine, Started: o.started.UnixMilli(), Task: *o.task, Test: o.test, Visit: o.visit, Trace: o.trace}
 	r.Task.Arguments, r.Task.MapRun = nil, nil
 	args := o.task.Arguments.Bytes()
 	var run []byte
@@ -233,7 +236,7 @@ func decodeOutbox(key, val []byte) (*outboxEntry, error) {
 	}
 	return &outboxEntry{
 		arn: arn, machine: r.Machine, restored: true, payload: append([]byte(nil), val[1+w+int(n):]...), mapRun: r.MapRun, sequence: r.Sequence,
-		started: time.UnixMilli(r.Started).UTC(), task: &r.Task, test: r.Test, visit: r.Visit,
+		started: time.UnixMilli(r.Started).UTC(), task: &r.Task, test: r.Test, visit: r.Visit, trace: r.Trace,
 		attempt: attempt,
 	}, nil
 }

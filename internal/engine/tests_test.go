@@ -57,7 +57,7 @@ func TestBegunAnswersSurviveACrash(t *testing.T) {
 			begun := 0
 			reached := make(chan struct{})
 			cfg := engine.Config{Store: s, Definitions: definitions{"d": definition}, Dispatcher: visits{x.first}}
-			cfg.History = func(_, _ string, _ uint32, events []machine.HistoryEvent) {
+			cfg.History = func(_ string, _ *engine.Meta, _ uint32, events []machine.HistoryEvent) {
 				for _, e := range events {
 					if e.Type == x.event {
 						if begun++; begun == 2 { // in the second visit

@@ -5,10 +5,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"time"
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/aws/wire"
@@ -51,7 +53,7 @@ func (g *Gateway) serveAPI(w http.ResponseWriter, r *http.Request, id string) {
 	}
 	req := &aws.Request{
 		Service: call.Service.Key, Operation: call.Operation.Name, Account: who.account, Region: who.region,
-		Principal: who.principal, ID: id, Host: r.Host,
+		Principal: who.principal, Trace: r.Header.Get("X-Amzn-Trace-Id"), ID: id, Host: r.Host,
 	}
 	if err := wire.DecodeRequest(call, m, req); err != nil {
 		g.writeError(w, r, call, err)
@@ -62,7 +64,11 @@ func (g *Gateway) serveAPI(w http.ResponseWriter, r *http.Request, id string) {
 }
 
 func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, call *wire.Call, req *aws.Request) {
+	began := time.Now()
 	out, err := g.call(r.Context(), req)
+	if g.cfg.Log.Enabled(r.Context(), slog.LevelDebug) {
+		g.logRequest(req, out, err, time.Since(began))
+	}
 	if err != nil {
 		g.writeError(w, r, call, err)
 		return
@@ -83,6 +89,23 @@ func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, call *wire.Call
 		return
 	}
 	write(w, r, answer)
+}
+
+// logRequest says what was asked for and how it went.
+func (g *Gateway) logRequest(req *aws.Request, out *aws.Output, err error, took time.Duration) {
+	list := []any{"operation", req.Service + ":" + req.Operation, "request", req.ID, "account", req.Account, "region", req.Region, "duration", took}
+	var e *aws.Error
+	switch {
+	case errors.As(err, &e):
+		list = append(list, "status", e.HTTPStatus(), "error", e.Code)
+	case err != nil:
+		list = append(list, "status", http.StatusInternalServerError, "error", err)
+	case out != nil && out.Status != 0:
+		list = append(list, "status", out.Status)
+	default:
+		list = append(list, "status", http.StatusOK)
+	}
+	g.cfg.Log.Debug("request", list...)
 }
 
 // call keeps a bug in a service from taking the connection, and the reason with it.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/newel-run/newel/internal/aws"
@@ -148,7 +149,7 @@ func invocation(c *service.Context, in invokeInput, arn string) (inv runtime.Inv
 		return inv, fail("InvalidRequestContentException", 400,
 			"Could not parse request body into json: Could not parse payload into json: %v", json.Unmarshal(payload, &v))
 	}
-	inv = runtime.Invocation{RequestID: c.ID, ARN: arn, Payload: payload, Tail: c.Tail || in.LogType == "Tail", TraceID: newTraceID(c.Now)}
+	inv = runtime.Invocation{RequestID: c.ID, ARN: arn, Payload: payload, Tail: c.Tail || in.LogType == "Tail", TraceID: traceID(c.Trace, c.Now)}
 	if inv.RequestID == "" {
 		inv.RequestID = newID()
 	}
@@ -165,7 +166,11 @@ func invocation(c *service.Context, in invokeInput, arn string) (inv runtime.Inv
 	return inv, nil
 }
 
-func newTraceID(now time.Time) string {
+// traceID is the trace header that a function gets: the caller's, or that of a trace which nobody follows.
+func traceID(header string, now time.Time) string {
+	if strings.HasPrefix(header, "Root=1-") {
+		return header
+	}
 	var b [20]byte
 	rand.Read(b[:])
 	return fmt.Sprintf("Root=1-%08x-%s;Parent=%s;Sampled=0", now.Unix(), hex.EncodeToString(b[:12]), hex.EncodeToString(b[12:]))

@@ -9,7 +9,7 @@ import (
 )
 
 func (d *driver) child(b *batch) *Child {
-	c := &Child{Definition: d.m.executions.ChildDefinition(d.record.Definition, d.Spec.Label), Parent: d.ExecutionARN, Start: machine.Start{
+	c := &Child{Definition: d.m.executions.ChildDefinition(d.record.Definition, d.Spec.Label), Parent: d.ExecutionARN, Trace: d.Trace, Start: machine.Start{
 		ARN: d.name.childARN(d.Spec.Express, b.index), Name: childName(d.uuid, b.index),
 		MachineARN: d.name.machineARN(), MachineName: d.name.machine, RoleARN: d.RoleARN, Region: d.name.region(),
 		Input: b.input, Seed: d.childSeed(b.index), Express: d.Spec.Express,

@@ -85,6 +85,7 @@ type Child struct {
 	machine.Start
 	Definition string
 	Parent     string // ARN of the execution whose Map it is a child of
+	Trace      string // trace header
 	Redrives   uint32 // how often it was redriven when it will have been
 	// Redrive identifies a redrive of a STANDARD child; "" for a start.
 	Redrive string
@@ -181,6 +182,7 @@ type Request struct {
 	Attempt      machine.Attempt
 	Task         *machine.Task
 	At           time.Time // the same when the request is made again
+	Trace        string    // trace header of the children; "" where they are not traced
 }
 
 // Begin makes a run, or redrives it, and returns when it will run to its end, even over a crash. The same request again
@@ -203,7 +205,7 @@ func (m *Runs) Begin(ctx context.Context, r Request) error {
 	rec := &record{
 		ARN: r.Task.MapRun.ARN, ExecutionARN: r.ExecutionARN, Attempt: r.Attempt, State: r.Task.State, Definition: definition,
 		RoleARN: start.RoleARN, Spec: r.Task.MapRun.MapRun, Context: r.Task.MapRun.Context,
-		Variables: r.Task.MapRun.Variables, Items: r.Task.MapRun.Items, Input: r.Task.Arguments.String(), Start: r.At.UnixMilli(),
+		Variables: r.Task.MapRun.Variables, Items: r.Task.MapRun.Items, Input: r.Task.Arguments.String(), Start: r.At.UnixMilli(), Trace: r.Trace,
 	}
 	rand.Read(rec.Secret[:])
 	of := store.Place(m.env.Store.Partitions(), r.ExecutionARN)

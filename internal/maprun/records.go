@@ -37,6 +37,7 @@ type record struct {
 	Input        string          `json:"input"` // JSON of the state's effective input
 	Secret       [16]byte        `json:"secret"`
 	Start        int64           `json:"start"` // epoch milliseconds
+	Trace        string          `json:"trace,omitempty"`
 }
 
 // counts are children, or their items, by how they ended.

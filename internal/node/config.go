@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/newel-run/newel/internal/mocks"
+	"github.com/newel-run/newel/internal/tracing"
 	"github.com/newel-run/newel/machine"
 )
 
@@ -36,7 +37,8 @@ type Config struct {
 	TestClock bool // the time may be moved on to the next Wait or retry delay on request
 	SkipTime  bool // Waits and retry delays are over as soon as nothing else is left to be done
 
-	Observer Observer // told what executions cover, for tools that run in the server's process; nil for none
+	Observer Observer       // told what executions cover, for tools that run in the server's process; nil for none
+	Traces   tracing.Config // where traces go; the zero value is nowhere
 
 	SMTP string // "host:port" of the server that gets the mails of the sink too; "" for none
 

@@ -40,6 +40,7 @@ import (
 	"github.com/newel-run/newel/internal/store/pebble"
 	"github.com/newel-run/newel/internal/sts"
 	"github.com/newel-run/newel/internal/task"
+	"github.com/newel-run/newel/internal/tracing"
 )
 
 // Node is a running server.
@@ -52,6 +53,7 @@ type Node struct {
 	sns      *sns.Service
 	events   *events.Service
 	status   *statuschange.Emitter
+	traces   *tracing.Tracer // nil for none
 	mail     *mail.Service
 	s3       *s3.Service
 	kms      *kms.Service
@@ -134,6 +136,11 @@ func (n *Node) start(ctx context.Context, set settings) error {
 	if err := n.s3.Start(ctx); err != nil {
 		return err
 	}
+	if n.traces != nil {
+		if err := n.traces.Start(ctx, n.states.Engine()); err != nil {
+			return err
+		}
+	}
 	if err := n.states.Start(ctx); err != nil {
 		return err
 	}
@@ -195,6 +202,10 @@ func (n *Node) compose(ctx context.Context, set settings) error {
 	}
 	if o := n.cfg.Observer; o != nil {
 		statesConfig.Entered, statesConfig.Decided = o.Entered, o.Decided
+	}
+	if n.cfg.Traces.Endpoint != "" {
+		n.traces = tracing.New(env, n.cfg.Traces)
+		statesConfig.Tracing = n.traces
 	}
 	n.states = states.New(statesConfig)
 	n.apis = apigateway.New(env)
@@ -259,6 +270,9 @@ func (n *Node) close() error {
 	}
 	if n.states != nil {
 		n.states.Close()
+	}
+	if n.traces != nil {
+		n.traces.Close()
 	}
 	if n.sns != nil {
 		n.status.Close()

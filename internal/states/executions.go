@@ -34,7 +34,7 @@ func (s *Service) startExecution(ctx context.Context, c *service.Context) (any, 
 		return nil, err
 	}
 	if h.Type == "EXPRESS" {
-		return s.startExpress(ctx, *start)
+		return s.startExpress(ctx, c, *start)
 	}
 	at, err := s.engine.StartExecution(ctx, *start)
 	if errors.Is(err, engine.ErrExists) {
@@ -43,6 +43,7 @@ func (s *Service) startExecution(ctx context.Context, c *service.Context) (any, 
 	if err != nil {
 		return nil, err
 	}
+	s.began(c, start.ARN)
 	return started(start.ARN, at), nil
 }
 
@@ -86,7 +87,7 @@ func (s *Service) prepareStart(ctx context.Context, c *service.Context) (*engine
 	if err != nil {
 		return nil, nil, err
 	}
-	start := &engine.StartInput{Definition: t.revision, VersionARN: t.versionARN, AliasARN: t.aliasARN, Trace: in.TraceHeader, Waiter: c.Waiter, Test: test, Start: machine.Start{
+	start := &engine.StartInput{Definition: t.revision, VersionARN: t.versionARN, AliasARN: t.aliasARN, Trace: in.TraceHeader, Parent: callerTrace(c.Trace), Waiter: c.Waiter, Test: test, Start: machine.Start{
 		ARN: executionARN(n, in.Name), Name: in.Name, MachineARN: arn, MachineName: h.Name, RoleARN: r.RoleARN,
 		Region: n.Region, Input: input, Express: h.Type == "EXPRESS",
 	}}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/newel-run/newel/asl/value"
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/engine"
 	"github.com/newel-run/newel/internal/service"
 	"github.com/newel-run/newel/machine"
 )
@@ -132,8 +133,8 @@ func newLogger(s *Service) *logger {
 }
 
 // add takes the events of a commit of an execution.
-func (l *logger) add(definition, execution string, redrives uint32, events []machine.HistoryEvent) {
-	c := l.s.revisions.cachedRevision(definition)
+func (l *logger) add(execution string, x *engine.Meta, redrives uint32, events []machine.HistoryEvent) {
+	c := l.s.revisions.cachedRevision(x.Definition)
 	if c == nil || c.logging.Level == "OFF" || len(c.logging.Destinations) != 1 {
 		return
 	}
@@ -145,7 +146,7 @@ func (l *logger) add(definition, execution string, redrives uint32, events []mac
 	for i := range events {
 		ev := &events[i]
 		if logged(ev.Type, c.logging.Level) {
-			stream := fmt.Sprintf("states/%s/%s/%s", c.Name, time.UnixMilli(ev.Time).UTC().Format("2006-01-02-15-04"), definition[len(definition)-8:])
+			stream := fmt.Sprintf("states/%s/%s/%s", c.Name, time.UnixMilli(ev.Time).UTC().Format("2006-01-02-15-04"), x.Definition[len(x.Definition)-8:])
 			l.pending[group] = append(l.pending[group], logLine{stream, ev.Time, string(appendLogEntry(nil, ev, execution, redrives, c.logging.IncludeExecutionData))})
 		}
 	}

@@ -39,6 +39,7 @@ type revision struct {
 	RoleARN    string          `json:"role"`
 	Logging    json.RawMessage `json:"logging"`
 	Tracing    json.RawMessage `json:"tracing"`
+	Untraced   bool            `json:"untraced,omitempty"` // tracing was given, and says no
 	Encryption json.RawMessage `json:"encryption,omitempty"`
 	Updated    int64           `json:"updated"` // epoch milliseconds
 	// Variables are the workflow variables that each state reads.
@@ -127,6 +128,12 @@ func writeRevision(env *service.Env, tx store.Tx, id string, r *revision) error 
 	return err
 }
 
+// untraced reports whether a tracing configuration is there and says no.
+func untraced(raw json.RawMessage) bool {
+	var c struct{ Enabled *bool }
+	return json.Unmarshal(raw, &c) == nil && c.Enabled != nil && !*c.Enabled
+}
+
 func noMachine(arn string) *aws.Error {
 	return aws.Errorf("StateMachineDoesNotExist", "State Machine Does Not Exist: '%s'", arn)
 }
@@ -178,7 +185,7 @@ func (s *Service) createStateMachine(c *service.Context, tx store.Tx) (any, erro
 	}
 	arn := newARN(c.Request, "stateMachine:"+in.Name)
 	r := &revision{Machine: arn, Name: in.Name, Type: in.Type, Definition: *in.Definition, Variables: d.VariableReferences, RoleARN: *in.RoleArn,
-		Logging: in.LoggingConfiguration, Tracing: rawOr(in.TracingConfiguration, noTracing),
+		Logging: in.LoggingConfiguration, Tracing: rawOr(in.TracingConfiguration, noTracing), Untraced: untraced(in.TracingConfiguration),
 		Encryption: rawOr(in.EncryptionConfiguration, ""), Updated: c.Now.UnixMilli()}
 	if err := s.checkRevision(r); err != nil {
 		return nil, err
@@ -293,7 +300,9 @@ func (s *Service) updateStateMachine(c *service.Context, tx store.Tx) (any, erro
 		}
 	}
 	now.Logging = rawOr(in.LoggingConfiguration, string(was.Logging))
-	now.Tracing = rawOr(in.TracingConfiguration, string(was.Tracing))
+	if in.TracingConfiguration != nil {
+		now.Tracing, now.Untraced = rawOr(in.TracingConfiguration, noTracing), untraced(in.TracingConfiguration)
+	}
 	now.Encryption = rawOr(in.EncryptionConfiguration, string(was.Encryption))
 	if err := s.checkRevision(&now); err != nil {
 		return nil, err

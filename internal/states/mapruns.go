@@ -28,7 +28,7 @@ func (d dispatcher) Run(ctx context.Context, r engine.Dispatch) engine.Outcome {
 		return d.Dispatcher.Run(ctx, r)
 	}
 	for delay := 10 * time.Millisecond; ; delay = min(2*delay, time.Second) {
-		err := d.s.maps.Begin(ctx, maprun.Request{ExecutionARN: r.ExecutionARN, Attempt: r.Attempt, Task: r.Task, At: r.Started})
+		err := d.s.maps.Begin(ctx, maprun.Request{ExecutionARN: r.ExecutionARN, Attempt: r.Attempt, Task: r.Task, At: r.Started, Trace: r.Trace})
 		if err == nil || ctx.Err() != nil {
 			return engine.Outcome{Kind: engine.TaskSubmitted}
 		}
@@ -74,7 +74,8 @@ func (x executions) StartChild(ctx context.Context, c *maprun.Child) error {
 	if err != nil {
 		return err
 	}
-	_, err = x.s.engine.StartExecution(ctx, engine.StartInput{Start: c.Start, Definition: c.Definition, Token: "map run/" + c.ARN, Test: test})
+	_, err = x.s.engine.StartExecution(ctx, engine.StartInput{Start: c.Start, Definition: c.Definition, Parent: c.Trace,
+		Token: "map run/" + c.ARN, Test: test})
 	return err
 }
 
@@ -92,7 +93,7 @@ func (x executions) RunChild(ctx context.Context, c *maprun.Child) (*maprun.Resu
 	if err != nil {
 		return nil, err
 	}
-	r, err := x.s.engine.RunExpress(ctx, engine.StartInput{Start: c.Start, Definition: c.Definition, Test: test})
+	r, err := x.s.engine.RunExpress(ctx, engine.StartInput{Start: c.Start, Definition: c.Definition, Parent: c.Trace, Test: test})
 	if err != nil {
 		return nil, err
 	}

@@ -47,11 +47,15 @@ func newMeter(s *Service) *meter { return &meter{s: s, tasks: map[string]map[int
 
 // ended emits what is known at an execution's end.
 func (m *meter) ended(e *engine.End) {
-	emit := func(metric, unit string, v float64) {
-		m.emit(e.MachineARN, metric, unit, v, e.Stop, "StateMachineArn", e.MachineARN)
-	}
+	emit := func(metric, unit string, v float64) { m.ofMachine(e.Meta, metric, unit, v, e.Stop) }
 	emit("ExecutionsStarted", "Count", 0) // as AWS does
 	emit("ExecutionTime", "Milliseconds", float64(e.Took.Milliseconds()))
+	if e.Express {
+		memory, duration := billed(e.Took)
+		emit("ExpressExecutionMemory", "Megabytes", float64(memory))
+		emit("ExpressExecutionBilledMemory", "Megabytes", float64(memory))
+		emit("ExpressExecutionBilledDuration", "Milliseconds", float64(duration))
+	}
 	name := map[machine.Status]string{machine.Succeeded: "ExecutionsSucceeded", machine.Failed: "ExecutionsFailed",
 		machine.TimedOut: "ExecutionsTimedOut", machine.Aborted: "ExecutionsAborted"}[e.Status]
 	if name == "" {
@@ -63,6 +67,27 @@ func (m *meter) ended(e *engine.End) {
 	}
 }
 
+// billed is what AWS bills for an Express execution: memory in chunks of 64 MB, of which what an execution can hold within
+// the limits of payloads fits into one, and begun tenths of a second.
+func billed(took time.Duration) (megabytes, milliseconds int64) {
+	return 64, max((took.Milliseconds()+99)/100*100, 100)
+}
+
+// ofMachine records a value under the machine's ARN, and under its version and alias too for an execution that was started
+// through them.
+func (m *meter) ofMachine(x *engine.Meta, metric, unit string, v float64, at time.Time) {
+	m.emit(x.MachineARN, metric, unit, v, at, "StateMachineArn", x.MachineARN)
+	if x.VersionARN != "" {
+		m.emit(x.MachineARN, metric, unit, v, at, "StateMachineArn", x.MachineARN, "Version", qualifierOf(x.VersionARN))
+	}
+	if x.AliasARN != "" {
+		m.emit(x.MachineARN, metric, unit, v, at, "StateMachineArn", x.MachineARN, "Alias", qualifierOf(x.AliasARN))
+	}
+}
+
+// qualifierOf is a version's number or an alias's name.
+func qualifierOf(arn string) string { return arn[strings.LastIndexByte(arn, ':')+1:] }
+
 // emit records a value in the account and region that an ARN names.
 func (m *meter) emit(arn, metric, unit string, v float64, at time.Time, dimensions ...string) {
 	if a, ok := aws.ParseARN(arn); ok {
@@ -71,7 +96,7 @@ func (m *meter) emit(arn, metric, unit string, v float64, at time.Time, dimensio
 }
 
 // history takes the events of a commit of an execution.
-func (m *meter) history(definition, execution string, events []machine.HistoryEvent) {
+func (m *meter) history(execution string, x *engine.Meta, events []machine.HistoryEvent) {
 	if m.s.env.Metrics == nil {
 		return
 	}
@@ -82,9 +107,7 @@ func (m *meter) history(definition, execution string, events []machine.HistoryEv
 			if ev.Type == machine.EventExecutionRedriven {
 				name = "ExecutionsRedriven"
 			}
-			if c := m.s.revisions.cachedRevision(definition); c != nil {
-				m.emit(c.Machine, name, "Count", 1, time.UnixMilli(ev.Time), "StateMachineArn", c.Machine)
-			}
+			m.ofMachine(x, name, "Count", 1, time.UnixMilli(ev.Time))
 		case machine.EventExecutionSucceeded, machine.EventExecutionFailed, machine.EventExecutionAborted, machine.EventExecutionTimedOut:
 			m.forget(execution)
 		default:

@@ -78,11 +78,12 @@ func nestedResult(d *engine.Description, parsed bool) engine.Outcome {
 }
 
 // startExpress starts an EXPRESS machine's execution; async ones are stored before the answer.
-func (s *Service) startExpress(ctx context.Context, start engine.StartInput) (any, error) {
+func (s *Service) startExpress(ctx context.Context, c *service.Context, start engine.StartInput) (any, error) {
 	at, err := s.engine.StartExpress(ctx, start)
 	if err != nil {
 		return nil, err
 	}
+	s.began(c, start.ARN)
 	return started(start.ARN, at), nil
 }
 
@@ -100,6 +101,7 @@ func (s *Service) startSyncExecution(ctx context.Context, c *service.Context) (a
 	} else if err := s.keyUsable(ctx, r.protection()); err != nil {
 		return nil, err
 	}
+	s.began(c, start.ARN)
 	res, err := s.engine.RunExpress(ctx, *start)
 	if err != nil {
 		return nil, err
@@ -116,7 +118,8 @@ func (s *Service) startSyncExecution(ctx context.Context, c *service.Context) (a
 	b = appendPointer(b, "error", res.Error)
 	b = appendPointer(b, "cause", res.Cause)
 	b = appendMembers(b, "traceHeader", start.Trace)
-	took := res.Stop.Sub(res.Start).Milliseconds()
-	b = appendInt(append(b, `,"billingDetails":{"billedMemoryUsedInMB":64,"billedDurationInMilliseconds":`...), max((took+99)/100*100, 100))
+	memory, duration := billed(res.Stop.Sub(res.Start))
+	b = appendInt(append(b, `,"billingDetails":{"billedMemoryUsedInMB":`...), memory)
+	b = appendInt(append(b, `,"billedDurationInMilliseconds":`...), duration)
 	return closeObject(append(b, '}')), nil
 }

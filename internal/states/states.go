@@ -10,6 +10,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"log/slog"
 	"time"
 
 	"github.com/newel-run/newel/asl"
@@ -62,6 +63,8 @@ type Config struct {
 	// none.
 	Entered func(execution, state string)
 	Decided func(execution string, decisions []machine.Decision)
+	// Tracing makes traces of executions; nil for none.
+	Tracing Tracing
 	// TestClock lets the engine's time be moved on.
 	TestClock engine.TestClock
 	// HasTest reports whether a machine has a test case of a name; nil: StartExecution knows no test cases.
@@ -88,18 +91,33 @@ func New(cfg Config) *Service {
 	s.engine = engine.New(engine.Config{
 		Store: s.sealed, Definitions: s.definitions, Unlock: s.sealed.unlock, Dispatcher: dispatcher{cfg.Dispatcher, s, mocking(cfg.Dispatcher)}, Clock: cfg.Clock,
 		TestClock: cfg.TestClock,
-		Log:       cfg.Env.Log, Limits: cfg.Limits, Result: nestedResult, Changed: s.sealed.changed(cfg.Changed), Finished: s.maps.Finished,
-		History: func(definition, execution string, redrives uint32, events []machine.HistoryEvent) {
-			s.logger.add(definition, execution, redrives, events)
-			s.meter.history(definition, execution, events)
+		Log:       cfg.Env.Log, Limits: cfg.Limits, Result: nestedResult, Changed: s.changed(cfg), Tracing: s.tracing(cfg.Tracing), Finished: s.maps.Finished,
+		History: func(execution string, x *engine.Meta, redrives uint32, events []machine.HistoryEvent) {
+			s.logger.add(execution, x, redrives, events)
+			s.meter.history(execution, x, events)
 			tell(cfg.Entered, execution, events)
 		},
-		Ended: s.meter.ended, Gone: s.gone(), Decided: cfg.Decided,
+		Ended: s.ended, Gone: s.gone(), Decided: cfg.Decided,
 	})
 	s.Service = service.New("states", cfg.Env, s.rows())
 	s.Place = func(_, _, key string) store.Partition { return store.Place(cfg.Env.Store.Partitions(), key) }
 	s.KeyFault = keyFault
 	return s
+}
+
+// ended is told of every execution's end.
+func (s *Service) ended(e *engine.End) {
+	s.meter.ended(e)
+	if s.env.Log.Enabled(context.Background(), slog.LevelDebug) {
+		s.env.Log.Debug("execution ended", "execution", e.ARN, "status", statusName(e.Status), "duration", e.Took)
+	}
+}
+
+// began notes which request has started an execution.
+func (s *Service) began(c *service.Context, arn string) {
+	if s.env.Log.Enabled(context.Background(), slog.LevelDebug) {
+		s.env.Log.Debug("execution started", "execution", arn, "request", c.ID)
+	}
 }
 
 // Engine is the engine under the API.

@@ -104,7 +104,7 @@ type call struct {
 func (r *Runner) plan(d engine.Dispatch) (*call, error) {
 	arn, _ := aws.ParseARN(d.ExecutionARN)
 	c := &call{task: &d.Task.Integration, token: d.Task.Token, request: &aws.Request{
-		Account: arn.Account, Region: arn.Region, Principal: d.Task.Role, Token: d.Token, ID: requestID(),
+		Account: arn.Account, Region: arn.Region, Principal: d.Task.Role, Token: d.Token, ID: requestID(), Trace: d.Trace,
 	}}
 	if role, ok := aws.ParseARN(d.Task.Role); ok && role.Account != "" {
 		c.request.Account = role.Account // Credentials: the role's account is the caller's

@@ -60,6 +60,7 @@ type Thread struct {
 	Start  time.Time
 	End    time.Time
 	States []*State
+	First  int64 // id of the event that began it, 0 of the machine's own
 }
 
 // State is one visit of a state.
@@ -75,6 +76,8 @@ type State struct {
 	Resource     string
 	Attempts     []Attempt // failed attempts that were repeated, in order
 	Threads      []*Thread // branches or iterations of the last attempt
+	Past         []*Thread // those of attempts that were repeated
+	First        int64     // id of the event that entered it
 	Length       int       // Map: number of items
 	Next         string    // Choice: the state chosen
 	runs         int       // attempts begun
@@ -109,6 +112,9 @@ func (t *Tree) Where(id int64) string {
 	}
 	return ""
 }
+
+// State is the state that an event that was added belongs to; nil for an event of a thread or of the execution.
+func (t *Tree) State(id int64) *State { return t.places[id].state }
 
 // Add takes the next event. Events come in the order of their ids; one that was already added is ignored.
 func (t *Tree) Add(e Event) {
@@ -212,13 +218,13 @@ func (t *Tree) blame(e Event) {
 func (t *Tree) enter(e Event, p place) place {
 	thread := p.thread
 	if p.state != nil && p.state.Type == "Parallel" && p.state.Status == Running && p.thread == p.state.Thread {
-		thread = &Thread{Owner: p.state, Index: len(p.state.Threads), Status: Running, Start: e.Time}
+		thread = &Thread{Owner: p.state, Index: len(p.state.Threads), Status: Running, Start: e.Time, First: e.ID}
 		p.state.Threads = append(p.state.Threads, thread)
 	}
 	if n := len(thread.States); n > 0 && thread.States[n-1].Type == "Choice" {
 		thread.States[n-1].Next = e.Name
 	}
-	s := &State{Name: e.Name, Type: strings.TrimSuffix(e.Type, "StateEntered"), Thread: thread, Status: Running, Start: e.Time, Input: e.Input, runs: 1}
+	s := &State{Name: e.Name, Type: strings.TrimSuffix(e.Type, "StateEntered"), Thread: thread, Status: Running, Start: e.Time, Input: e.Input, First: e.ID, runs: 1}
 	if s.Type == "Parallel" || s.Type == "Map" {
 		s.runs = 0
 	}
@@ -251,7 +257,7 @@ func (t *Tree) iteration(e Event, p place) place {
 		if s == nil {
 			return p
 		}
-		th := &Thread{Owner: s, Index: e.Index, Status: Running, Start: e.Time}
+		th := &Thread{Owner: s, Index: e.Index, Status: Running, Start: e.Time, First: e.ID}
 		s.Threads = append(s.Threads, th)
 		return place{th, nil}
 	}
@@ -300,7 +306,7 @@ func (t *Tree) composite(e Event, p place) place {
 			for _, th := range s.Threads {
 				t.abort(th, Aborted, e.Time)
 			}
-			s.Threads = nil
+			s.Past, s.Threads = append(s.Past, s.Threads...), nil
 		}
 		s.runs++
 		s.Length = e.Length
