@@ -87,7 +87,7 @@ func (a *app) explainWaits(ctx context.Context, w *why) {
 		text := fmt.Sprintf("It waits for nothing: it is %s since %s.", status, w.tree.End.Local().Format(time.DateTime))
 		fmt.Fprintln(a.out, text)
 		if w.tree.Error != "" || w.tree.Cause != "" {
-			fmt.Fprintln(a.out, "  "+tree.Clean(strings.TrimPrefix(w.tree.Error+": "+w.tree.Cause, ": ")))
+			fmt.Fprintln(a.out, "  "+tree.Clean(strings.Trim(w.tree.Error+": "+w.tree.Cause, ": ")))
 		}
 		return
 	}
@@ -151,7 +151,7 @@ func (w *why) details(ctx context.Context, wait *fsm.Wait) (lines []string) {
 		lines = append(lines, "a heartbeat is due"+w.until(wait.Heartbeat, " "))
 	}
 	if s := w.state(wait); s != nil && s.Error+s.Cause != "" {
-		lines = append(lines, "the last attempt failed: "+strings.TrimPrefix(s.Error+": "+s.Cause, ": "))
+		lines = append(lines, "the last attempt failed: "+strings.Trim(s.Error+": "+s.Cause, ": "))
 	}
 	switch wait.For {
 	case fsm.ForCallback:
