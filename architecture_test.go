@@ -62,6 +62,8 @@ var allowed = map[string]struct {
 	"internal/cloudwatch":          {[]string{"internal/aws", "internal/outbox", "internal/service", "internal/store"}, "a service"},
 	"internal/kms":                 {[]string{"internal/aws", "internal/service", "internal/store"}, "a service"},
 	"internal/kms/envelope":        {[]string{"internal/aws", "internal/service", "internal/store"}, "encrypts what services keep; it knows KMS as a caller"},
+	"internal/secretsmanager":      {[]string{"asl/value", "internal/aws", "internal/service", "internal/store"}, "a service; templates of values are JSON"},
+	"internal/ssm":                 {[]string{"internal/aws", "internal/service", "internal/store"}, "a service"},
 	"internal/ecr":                 {[]string{"internal/aws", "internal/service"}, "a service that has nothing"},
 	"internal/iam":                 {[]string{"internal/aws", "internal/service", "internal/store"}, "a service"},
 	"internal/sts":                 {[]string{"internal/aws", "internal/service", "internal/store"}, "a service"},

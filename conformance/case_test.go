@@ -116,8 +116,6 @@ func encode(v value) string {
 // later are the features that a later version brings, by the words that a case's script has when it needs them. The
 // reason is printed with the ids of the cases that it leaves out.
 var later = []struct{ reason, service, action, text string }{
-	{reason: "Secrets Manager", service: "secretsmanager"},
-	{reason: "Secrets Manager", text: `aws-sdk:secretsmanager`},
 	{reason: "CloudFormation of a file that the recordings do not hold", text: `"op":"deploy_cfn"`},
 }
 

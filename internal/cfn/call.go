@@ -64,12 +64,7 @@ const retries = 4
 
 // call makes one call with its input brought to the types of the API's model. The answer is nil for an ignored error.
 func (r *run) call(ctx context.Context, req aws.Request, c Call) (*value.Object, error) {
-	model := aws.MustModel(c.Service)
-	op := model.Operations[c.Operation]
-	if op == nil || op.Input == nil {
-		panic("cfn: no operation " + c.Service + ":" + c.Operation)
-	}
-	in, err := coerce(c.Input, op.Input, "")
+	in, err := c.typed()
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +88,22 @@ func (r *run) call(ctx context.Context, req aws.Request, c Call) (*value.Object,
 		}
 		return nil, &callError{c, err}
 	}
+}
+
+// typed is the input in the types of the API's model.
+func (c *Call) typed() (value.Value, error) {
+	if c.Own {
+		return c.Input, nil
+	}
+	return coerce(c.Input, inputShape(c.Service, c.Operation), "")
+}
+
+func inputShape(service, operation string) *aws.Shape {
+	op := aws.MustModel(service).Operations[operation]
+	if op == nil || op.Input == nil {
+		panic("cfn: no operation " + service + ":" + operation)
+	}
+	return op.Input
 }
 
 // callError is an error answer with the call that it answers.

@@ -1,8 +1,6 @@
 package cfn
 
 import (
-	"strings"
-
 	"github.com/newel-run/newel/asl/value"
 )
 
@@ -79,33 +77,4 @@ var keyAlias = &Type{
 		return []Call{call("kms", "UpdateAlias", "AliasName", i.Name, "TargetKeyId", i.text("TargetKeyId"))}, nil
 	},
 	Delete: func(i *Instance) []Call { return []Call{call("kms", "DeleteAlias", "AliasName", i.Ref)} },
-}
-
-var ssmParameter = &Type{
-	Name:         "AWS::SSM::Parameter",
-	Properties:   properties("", "Name~", "Type!", "Value!", "Description", "AllowedPattern", "DataType", "Policies", "Tier", "Tags"),
-	NameProperty: "Name", NameMax: 512, Named: true,
-	Attributes: []string{"Type", "Value"},
-	Missing:    []string{"ParameterNotFound"},
-	Create: func(i *Instance) ([]Call, error) {
-		c := putParameter(i)
-		if o, ok := i.get("Tags").(*value.Object); ok {
-			tags := value.Array{}
-			for k, v := range o.All() {
-				tags = append(tags, object("Key", k, "Value", v))
-			}
-			c = c.with("Tags", tags)
-		}
-		return []Call{c}, nil
-	},
-	Read: func(i *Instance) Call { return call("ssm", "GetParameter", "Name", i.Name) },
-	Identify: func(i *Instance, answer *value.Object) (string, map[string]string) {
-		return i.Name, map[string]string{"Type": member(answer, "Parameter", "Type"), "Value": strings.Clone(member(answer, "Parameter", "Value"))}
-	},
-	Update: func(i, _ *Instance) ([]Call, error) { return []Call{putParameter(i).with("Overwrite", true)}, nil },
-	Delete: func(i *Instance) []Call { return []Call{call("ssm", "DeleteParameter", "Name", i.Ref)} },
-}
-
-func putParameter(i *Instance) Call {
-	return Call{Service: "ssm", Operation: "PutParameter", Input: i.input("Type", "Value", "Description", "AllowedPattern", "DataType", "Policies", "Tier")}.with("Name", i.Name)
 }

@@ -31,6 +31,7 @@ var tagMembers = map[string][2]string{
 	"dynamodb": {"Tags", "TagKeys"}, "sqs": {"Tags", "TagKeys"}, "iam": {"Tags", "TagKeys"},
 	"lambda": {"Tags", "TagKeys"}, "states": {"tags", "tagKeys"}, "sns": {"Tags", "TagKeys"}, "logs": {"tags", "tagKeys"},
 	"monitoring": {"Tags", "TagKeys"}, "events": {"Tags", "TagKeys"}, "kms": {"Tags", "TagKeys"}, "apigateway": {"tags", "tagKeys"},
+	"secretsmanager": {"Tags", "TagKeys"},
 }
 
 // retag makes the calls that bring a resource's tags to what the template says.

@@ -73,6 +73,7 @@ type Call struct {
 	Input              *value.Object
 	Body               []byte
 	Ignore             []string // error codes that mean that the effect is already there
+	Own                bool     // an operation that only this server has: its input goes as it is
 }
 
 // Instance is a resource with everything in it resolved.
@@ -191,11 +192,7 @@ func (p *parser) nested(r *Resource, path string, n *Node, q *Property) {
 	if !ok {
 		return
 	}
-	op := aws.MustModel(service).Operations[operation]
-	if op == nil || op.Input == nil {
-		panic("cfn: no operation " + q.API)
-	}
-	if m := memberOf(op.Input, q.Name); m != nil {
+	if m := memberOf(inputShape(service, operation), q.Name); m != nil {
 		p.shape(r, path, n, m.Shape)
 	}
 }

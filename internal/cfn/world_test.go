@@ -17,11 +17,14 @@ import (
 	"github.com/newel-run/newel/internal/dynamodb"
 	"github.com/newel-run/newel/internal/iam"
 	"github.com/newel-run/newel/internal/kms"
+	"github.com/newel-run/newel/internal/kms/envelope"
 	"github.com/newel-run/newel/internal/logs"
 	"github.com/newel-run/newel/internal/s3"
+	"github.com/newel-run/newel/internal/secretsmanager"
 	"github.com/newel-run/newel/internal/service"
 	"github.com/newel-run/newel/internal/sns"
 	"github.com/newel-run/newel/internal/sqs"
+	"github.com/newel-run/newel/internal/ssm"
 	"github.com/newel-run/newel/internal/store"
 	"github.com/newel-run/newel/internal/store/memory"
 )
@@ -62,7 +65,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) boot(dieAfter int) {
 	w.Helper()
 	env := &service.Env{Store: w.store, Caller: w, Now: time.Now, Log: slog.New(slog.DiscardHandler), Account: account, Region: region,
-		BaseURL: func() string { return "http://here" }}
+		BaseURL: func() string { return "http://here" }, Vault: envelope.New(w, time.Now)}
 	objects := s3.New(env, s3.Config{Dir: w.objects})
 	if err := objects.Start(w.Context()); err != nil {
 		w.Fatal(err)
@@ -70,7 +73,8 @@ func (w *world) boot(dieAfter int) {
 	w.Cleanup(func() { objects.Close() })
 	w.mu.Lock()
 	w.dying, w.dieAfter, w.effect, w.lost = dieAfter >= 0, dieAfter, false, make(chan struct{})
-	w.services = map[string]aws.Caller{"sqs": sqs.New(env), "sns": sns.New(env), "s3": objects, "dynamodb": dynamodb.New(env), "iam": iam.New(env), "logs": logs.New(env), "kms": kms.New(env, kms.Config{Master: w.master})}
+	w.services = map[string]aws.Caller{"sqs": sqs.New(env), "sns": sns.New(env), "s3": objects, "dynamodb": dynamodb.New(env), "iam": iam.New(env), "logs": logs.New(env), "kms": kms.New(env, kms.Config{Master: w.master}),
+		"secretsmanager": secretsmanager.New(env), "ssm": ssm.New(env)}
 	w.mu.Unlock()
 	w.service = New(env, map[string]Macro{"Test::Double": double})
 	if err := w.service.Start(w.Context()); err != nil {

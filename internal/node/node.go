@@ -30,9 +30,11 @@ import (
 	"github.com/newel-run/newel/internal/mail"
 	"github.com/newel-run/newel/internal/s3"
 	"github.com/newel-run/newel/internal/sam"
+	"github.com/newel-run/newel/internal/secretsmanager"
 	"github.com/newel-run/newel/internal/service"
 	"github.com/newel-run/newel/internal/sns"
 	"github.com/newel-run/newel/internal/sqs"
+	"github.com/newel-run/newel/internal/ssm"
 	"github.com/newel-run/newel/internal/states"
 	"github.com/newel-run/newel/internal/statuschange"
 	"github.com/newel-run/newel/internal/store"
@@ -212,7 +214,7 @@ func (n *Node) compose(ctx context.Context, set settings) error {
 	n.sqs, n.sns, n.mail = sqs.New(env), sns.New(env), mail.New(env, mail.Config{SMTP: n.cfg.SMTP})
 	n.s3 = s3.New(env, s3.Config{Dir: n.cfg.objects(), Wanted: n.events.CouldMatch})
 	for _, s := range []operator{
-		n.states, n.lambda, n.sqs, n.apis, n.sns, n.mail, n.events, n.s3, dynamodb.New(env), iam.New(env), n.kms, n.metrics, sts.New(env), logs.New(env), ecr.New(env), n.cfn,
+		n.states, n.lambda, n.sqs, n.apis, n.sns, n.mail, n.events, n.s3, dynamodb.New(env), iam.New(env), n.kms, n.metrics, sts.New(env), logs.New(env), ecr.New(env), secretsmanager.New(env), ssm.New(env), n.cfn,
 	} {
 		n.router.add(s)
 	}

@@ -121,6 +121,8 @@ const (
 	TableBus       byte = 'b' // events
 	TableMetric    byte = 'u' // cloudwatch
 	TableKey       byte = 'k' // kms
+	TableSecret    byte = 'S' // secretsmanager
+	TableParameter byte = 'P' // ssm
 	TableAPI       byte = 'g' // apigateway
 	TableMapping   byte = 'r' // lambda: event source mappings
 	TableMapRun    byte = 'z' // maprun: distributed Map

@@ -86,7 +86,7 @@ func find(r *aws.Request) (at place, found bool) {
 // names reports whether a member names a resource.
 func names(member string) bool {
 	switch member {
-	case "FunctionName", "TableName", "QueueUrl", "KeyId", "Name", "Resource", "logGroupIdentifier":
+	case "FunctionName", "TableName", "QueueUrl", "KeyId", "Name", "Resource", "SecretId", "logGroupIdentifier":
 		return true
 	}
 	return strings.HasSuffix(member, "Arn") || strings.HasSuffix(member, "ARN")
