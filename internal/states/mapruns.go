@@ -199,6 +199,7 @@ func (s *Service) describeMapRun(ctx context.Context, c *service.Context) (any, 
 	return closeObject(b), nil
 }
 
+// appendCounts writes the counts; the two of redrives, which the only recording lacks, where there is something to count.
 func appendCounts(b []byte, n *maprun.Counts) []byte {
 	var o []byte
 	for _, m := range []struct {
@@ -207,10 +208,11 @@ func appendCounts(b []byte, n *maprun.Counts) []byte {
 	}{
 		{"pending", n.Pending}, {"running", n.Running}, {"succeeded", n.Succeeded}, {"failed", n.Failed}, {"timedOut", n.TimedOut},
 		{"aborted", n.Aborted}, {"total", n.Total}, {"resultsWritten", n.ResultsWritten},
-		{"failuresNotRedrivable", n.FailuresNotRedrivable}, {"pendingRedrive", n.PendingRedrive},
 	} {
 		o = appendNumber(o, m.name, m.n, true)
 	}
+	o = appendNumber(o, "failuresNotRedrivable", n.FailuresNotRedrivable, false)
+	o = appendNumber(o, "pendingRedrive", n.PendingRedrive, false)
 	return append(b, closeObject(o)...)
 }
 
