@@ -159,7 +159,8 @@ func NotImplemented(service, operation string) *aws.Error {
 // Wire turns a store's error into the retryable answer that clients know; other errors pass.
 func Wire(err error) error {
 	switch {
-	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrFailed), errors.Is(err, store.ErrFenced), errors.Is(err, store.ErrClosed):
+	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrFailed), errors.Is(err, store.ErrFenced), errors.Is(err, store.ErrClosed),
+		errors.Is(err, store.ErrUnavailable):
 		return &aws.Error{Code: "ServiceUnavailable", Message: err.Error(), Status: 503, Fault: true}
 	}
 	return err

@@ -66,10 +66,12 @@ var (
 	ErrFull = errors.New("store: no space left for new work")
 	// ErrFenced: the writer has lost its partition to another owner and nothing was changed.
 	ErrFenced = errors.New("store: partition is owned by another writer")
+	// ErrUnavailable: the database cannot be reached at present and nothing was changed: retry later.
+	ErrUnavailable = errors.New("store: the database cannot be reached; try again later")
 	// ErrClosed: the store was closed.
 	ErrClosed = errors.New("store: closed")
-	// ErrLocked: another process has the data directory open.
-	ErrLocked = errors.New("store: the data directory is in use by another server")
+	// ErrLocked: another process has the data directory or the database open.
+	ErrLocked = errors.New("store: the data is in use by another server")
 	// ErrFormat: the data was written by a newer version.
 	ErrFormat = errors.New("store: the data was written by a newer version of Newel")
 	// ErrCorrupt: stored data fails its checksum.

@@ -19,7 +19,7 @@ type Harness struct {
 	Disk *Disk
 }
 
-// Disk controls the disk of a store that keeps data.
+// Disk controls what a store that keeps data writes to. A test that needs what is nil is left out.
 type Disk struct {
 	// Crash cuts the power and returns what is found afterwards: all that was synced and, chosen by the seed, parts of what
 	// was not. The crashed store goes on, on a disk of its own.
@@ -68,7 +68,9 @@ func Run(t *testing.T, harness func(t *testing.T) Harness) {
 		return
 	}
 	for _, test := range diskTests {
-		t.Run(test.name, func(t *testing.T) { test.run(t, harness) })
+		if d := harness(t).Disk; test.needs == nil || test.needs(d) {
+			t.Run(test.name, func(t *testing.T) { test.run(t, harness) })
+		}
 	}
 }
 
