@@ -49,6 +49,7 @@ var allowed = map[string]struct {
 
 	"internal/store/memory":    {[]string{"internal/store"}, "a backend"},
 	"internal/store/pebble":    {[]string{"internal/store"}, "a backend"},
+	"internal/store/postgres":  {[]string{"internal/store"}, "a backend"},
 	"internal/store/storetest": {[]string{"internal/store"}, "the suite every backend passes"},
 
 	"internal/sqs":                 {[]string{"internal/aws", "internal/service", "internal/store"}, "a service"},

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/newel-run/newel/internal/node"
+	"github.com/newel-run/newel/internal/store/postgres"
 	"github.com/newel-run/newel/internal/tracing"
 )
 
@@ -59,7 +60,7 @@ func (s *serverFlags) addStorage(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&s.Data, "data", ".newel", "data directory")
 	f.BoolVar(&s.Memory, "memory", false, "keep nothing")
-	f.StringVar(&s.Store, "store", "", "postgres://...: keep the data there (not in this version)")
+	f.StringVar(&s.Store, "store", "", "postgres://...: keep the data in that database (S3 objects and the master key stay in --data)")
 }
 
 // settings are the server's settings with everything that flags give.
@@ -143,8 +144,11 @@ func start(ctx context.Context, cfg node.Config) (*node.Node, error) {
 // announce says where the server is and what it keeps.
 func (a *app) announce(n *node.Node, cfg node.Config) {
 	keeps := "data in " + cfg.Data
-	if cfg.Memory {
+	switch {
+	case cfg.Memory:
 		keeps = "nothing is kept"
+	case cfg.Store != "":
+		keeps = "data in database " + postgres.Describe(cfg.Store) + ", and " + cfg.Data
 	}
 	fmt.Fprintf(a.err, "newel %s is ready at %s (%s)\n", Version, n.URL(), keeps)
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -24,7 +25,7 @@ type Config struct {
 	Listen string // "127.0.0.1:4566" if empty; port 0 takes a free one
 	Data   string // data directory, ".newel" in the working directory if empty
 	Memory bool   // keep nothing
-	Store  string // "" for the embedded store; "postgres://..." comes with a later version
+	Store  string // "" for the embedded store, or the "postgres://..." URL of a database; S3's objects and the master key stay in Data
 
 	Account string // twelve digits, "000000000000" if empty
 	Region  string // "us-east-1" if empty
@@ -105,8 +106,10 @@ func (c Config) validate() error {
 	switch {
 	case !accountID.MatchString(c.Account):
 		return fmt.Errorf("account %q: twelve digits are needed", c.Account)
-	case c.Store != "":
-		return fmt.Errorf("store %q: this version has the embedded store only", c.Store)
+	case c.Store != "" && c.Memory:
+		return errors.New("a store and memory exclude each other")
+	case c.Store != "" && !strings.HasPrefix(c.Store, "postgres://") && !strings.HasPrefix(c.Store, "postgresql://"):
+		return errors.New("the store is no postgres:// URL")
 	case c.ForeignARNs != "local" && c.ForeignARNs != "strict":
 		return fmt.Errorf("foreign ARNs %q: local or strict", c.ForeignARNs)
 	}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -40,6 +41,7 @@ import (
 	"github.com/newel-run/newel/internal/store"
 	"github.com/newel-run/newel/internal/store/memory"
 	"github.com/newel-run/newel/internal/store/pebble"
+	"github.com/newel-run/newel/internal/store/postgres"
 	"github.com/newel-run/newel/internal/sts"
 	"github.com/newel-run/newel/internal/task"
 	"github.com/newel-run/newel/internal/tracing"
@@ -84,7 +86,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{cfg: cfg, served: make(chan error, 1)}
-	if n.store, err = openStore(cfg); err != nil {
+	if n.store, err = openStore(ctx, cfg); err != nil {
 		return nil, err
 	}
 	if err = n.start(ctx, set); err != nil {
@@ -93,9 +95,19 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	return n, nil
 }
 
-func openStore(cfg Config) (store.Store, error) {
+func openStore(ctx context.Context, cfg Config) (store.Store, error) {
 	if cfg.Memory {
 		return memory.New(memory.Options{}), nil
+	}
+	if cfg.Store != "" {
+		if err := os.MkdirAll(cfg.Data, 0o700); err != nil { // for what is not in the database
+			return nil, err
+		}
+		s, err := postgres.Open(ctx, cfg.Store, postgres.Options{Logger: cfg.Log})
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
 	}
 	s, err := pebble.Open(cfg.Data, pebble.Options{Logger: cfg.Log})
 	if err != nil {
