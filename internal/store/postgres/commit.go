@@ -146,7 +146,11 @@ func (c *committer) commit(g *group) error {
 		if err := c.s.failure.err(); err != nil {
 			return err
 		}
-		err := c.attempt(timeout, func(ctx context.Context) error { return c.conn.SendBatch(ctx, c.statements(g)).Close() })
+		sent := false
+		err := c.attempt(timeout, func(ctx context.Context) error {
+			sent = true
+			return c.conn.SendBatch(ctx, c.statements(g)).Close()
+		})
 		if code(err) == fenceLost {
 			var settled bool
 			if settled, err = c.settle(g, doubt); settled {
@@ -164,7 +168,7 @@ func (c *committer) commit(g *group) error {
 			c.s.failure.fail(err)
 			return err
 		}
-		doubt = doubt || code(err) != "40001"
+		doubt = doubt || sent && code(err) != "40001"
 		timeout *= 2
 		c.trouble(err)
 		if c.givesUp() {
@@ -212,11 +216,12 @@ func (c *committer) givesUp() bool {
 
 // trouble notes a failed attempt.
 func (c *committer) trouble(err error) {
-	if !noSpace(err) {
+	if away(err) {
 		c.s.link.lost(err)
 		return
 	}
-	if !c.s.full.Swap(true) {
+	c.s.link.found()
+	if noSpace(err) && !c.s.full.Swap(true) {
 		c.s.link.log.Error("store: the database has no space left, new work is refused", "error", err)
 	}
 }

@@ -61,14 +61,17 @@ func (l *link) admit(ctx context.Context) error {
 // retry runs op until it does not fail for a reason that passes, as long as the call's patience lasts. ended, if not
 // nil, ends it with the store.
 func (l *link) retry(ctx context.Context, ended *failure, op func() error) error {
+	begun := time.Now()
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
 		err := op()
 		if !passes(err) {
 			return err
 		}
-		l.lost(err)
-		if refused := l.admit(ctx); refused != nil {
-			return fmt.Errorf("%w (%w)", refused, err)
+		if away(err) {
+			l.lost(err)
+		}
+		if l.admit(ctx) != nil || time.Since(begun) > l.patience && !store.IsFinishing(ctx) {
+			return fmt.Errorf("%w (%w)", store.ErrUnavailable, err)
 		}
 		if err := l.pause(ctx, ended, pause); err != nil {
 			return err
@@ -112,10 +115,19 @@ func passes(err error) bool {
 	return class == "08" || class == "53" || class == "XX" && answer.Severity == "FATAL"
 }
 
+// away tells whether an error that passes is one of the way to the database, not of one statement.
+func away(err error) bool {
+	switch c := code(err); c {
+	case "", "25006", "53300":
+		return true
+	default:
+		return c[:2] == "08" || c[:2] == "57" && c != "57014" || c[:2] == "XX"
+	}
+}
+
 // noSpace tells whether the database's disk is full.
 func noSpace(err error) bool {
-	var answer *pgconn.PgError
-	return errors.As(err, &answer) && answer.Code == "53100"
+	return code(err) == "53100"
 }
 
 // code is the SQLSTATE of the server's answer, "" if err is no answer.

@@ -107,7 +107,7 @@ func (s *Store) transact(ctx context.Context, part *partition, fn func(store.Tx)
 		err = t.err
 	}
 	if err == nil && !t.own.empty() && s.full.Load() && !store.IsFinishing(ctx) {
-		err = store.ErrFull
+		return nil, store.ErrFull // says nothing of what was read
 	}
 	if err != nil || t.own.empty() {
 		return part.last.Load(), err
