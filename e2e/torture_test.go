@@ -3,16 +3,20 @@ package e2e
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // work is a function that takes its time, and fails the first time that it sees some of its inputs.
@@ -40,7 +44,39 @@ const torture = `{"StartAt":"Both","States":{
 // TestTortureKill kills the server with -9 at random moments while executions with slow tasks, waits, retries and
 // parallel branches run, and restarts it: all of them finish with the right output, and their histories have no gap and
 // no repetition. NEWEL_TORTURE=full runs 500 executions and ten kills.
-func TestTortureKill(t *testing.T) {
+func TestTortureKill(t *testing.T) { tortureKill(t) }
+
+// TestTortureKillPostgres is the same with the data in the PostgreSQL database that NEWEL_TEST_POSTGRES names, in a schema of
+// its own. The lease of a killed server is taken over by the next one.
+func TestTortureKillPostgres(t *testing.T) {
+	database := os.Getenv("NEWEL_TEST_POSTGRES")
+	if database == "" {
+		t.Skip("SKIPPED: NEWEL_TEST_POSTGRES names no PostgreSQL database (a postgres:// URL)")
+	}
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := fmt.Sprintf("newel_torture_%d", rand.Uint32())
+	q := u.Query()
+	q.Set("search_path", schema)
+	u.RawQuery = q.Encode()
+	t.Cleanup(func() {
+		conn, err := pgx.Connect(context.Background(), database)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close(context.Background())
+		if _, err := conn.Exec(context.Background(), "DROP SCHEMA IF EXISTS "+schema+" CASCADE"); err != nil {
+			t.Error(err)
+		}
+	})
+	tortureKill(t, "--store", u.String())
+}
+
+func tortureKill(t *testing.T, flags ...string) {
+	t.Helper()
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("SKIPPED: python3 is not here")
 	}
@@ -48,7 +84,7 @@ func TestTortureKill(t *testing.T) {
 	if os.Getenv("NEWEL_TORTURE") == "full" {
 		executions, kills = 500, 10
 	}
-	s := newServer(t, "--limit", "lambda-workers=8")
+	s := newServer(t, append(flags, "--limit", "lambda-workers=8")...)
 	s.start()
 	marks := t.TempDir()
 	createFunction(t, s, "work", work)

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/newel-run/newel/internal/store"
@@ -98,7 +99,7 @@ func (l *link) pause(ctx context.Context, ended *failure, d time.Duration) error
 
 // passes tells whether an error is of the connection or of the server's state and the same statement may succeed later.
 func passes(err error) bool {
-	if err == nil || errors.Is(err, context.Canceled) {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, pgx.ErrNoRows) || errors.Is(err, store.ErrFormat) || errors.Is(err, store.ErrCorrupt) {
 		return false
 	}
 	var answer *pgconn.PgError
