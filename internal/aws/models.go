@@ -119,7 +119,7 @@ func readIndex(file string) *catalogue {
 		}
 		s.offset, s.length = r.uint(), r.uint()
 		table := file[s.offset : s.offset+s.length]
-		c.loaded = append(c.loaded, sync.OnceValue(func() *Service { return decodeTable(table) }))
+		c.loaded = append(c.loaded, sync.OnceValue(func() *Service { return decodeTable(table).correct() }))
 		if s.Key == s.SigningName {
 			c.scopes[s.SigningName] = append([]int{i}, c.scopes[s.SigningName]...)
 		} else {
