@@ -70,6 +70,8 @@ type Event struct {
 	// Gone is a pure look-up, as Pieces is: whether there is no activity of that ARN now. A task of one that is gone fails
 	// before it is scheduled. nil: none is.
 	Gone func(activityARN string) bool
+	// Room is what a step's History has become when nobody looks at it any more: its memory is used again. nil for none.
+	Room []HistoryEvent
 	// Inspection is set if the execution is a test of one state.
 	Inspection *Inspection
 }

@@ -80,7 +80,7 @@ type touched struct {
 // A Result with NoOp has neither changes nor history nor commands; its Answer, Status and More (a Continue is still due)
 // are those of the state as it is.
 func Step(def *asl.Definition, pieces Pieces, ev Event, lim Limits) Result {
-	w := &run{def: def, pieces: pieces, lim: lim.withDefaults(), gone: ev.Gone, inspect: ev.Inspection}
+	w := &run{def: def, pieces: pieces, lim: lim.withDefaults(), gone: ev.Gone, inspect: ev.Inspection, events: ev.Room[:0]}
 	w.contextOf, w.randomOf, w.variableOf = w.context, w.nextRandom, w.lookUp
 	if w.inspect != nil {
 		w.trace = w.inspect.Saw
@@ -115,7 +115,9 @@ func (w *run) begin(s *Start) {
 	w.root = &Root{start: *s, status: Running, started: w.ms}
 	w.root.start.Input = nil
 	w.root.input.doc = s.Input
-	w.events = make([]HistoryEvent, 0, 32)
+	if w.events == nil {
+		w.events = make([]HistoryEvent, 0, 32)
+	}
 	e := w.event(EventExecutionStarted, 0)
 	e.Input, e.RoleARN = s.Input, s.RoleARN
 	w.noteSize(s.Input)

@@ -15,11 +15,17 @@ type ARN struct {
 
 // ParseARN splits an ARN; ok is false if s has not the six parts of one.
 func ParseARN(s string) (a ARN, ok bool) {
-	p := strings.SplitN(s, ":", 6)
-	if len(p) != 6 || p[0] != "arn" {
+	rest, isARN := strings.CutPrefix(s, "arn:")
+	for _, part := range []*string{&a.Partition, &a.Service, &a.Region, &a.Account} {
+		if *part, rest, ok = strings.Cut(rest, ":"); !ok {
+			return ARN{}, false
+		}
+	}
+	if !isARN {
 		return ARN{}, false
 	}
-	return ARN{p[1], p[2], p[3], p[4], p[5]}, true
+	a.Resource = rest
+	return a, true
 }
 
 func (a ARN) String() string {

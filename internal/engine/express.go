@@ -93,7 +93,6 @@ func (e *Engine) expressRun(def *asl.Definition, in *StartInput, d Dispatcher) *
 	return &expressRun{
 		e: e, def: def, in: in, dispatcher: d,
 		pieces: map[machine.Key]machine.Piece{}, events: make(chan arrival), timers: map[machine.Timer]func() bool{},
-		visits: map[string]int{},
 	}
 }
 
@@ -164,6 +163,12 @@ func (r *expressRun) record(events []machine.HistoryEvent) {
 	}
 }
 
+// rooms are histories of steps whose memory can be used again.
+var rooms = sync.Pool{New: func() any { h := make([]machine.HistoryEvent, 0, 32); return &h }}
+
+// roomMost bounds what is kept of one, in events.
+const roomMost = 256
+
 // step applies an event and carries out what follows.
 func (r *expressRun) step(ctx context.Context, ev machine.Event) (more bool) {
 	defer r.e.hold()()
@@ -173,7 +178,16 @@ func (r *expressRun) step(ctx context.Context, ev machine.Event) (more bool) {
 	}
 	pieces := func(k machine.Key) machine.Piece { return r.pieces[k] }
 	ev.Inspection = r.inspection
+	room := rooms.Get().(*[]machine.HistoryEvent)
+	ev.Room = *room
 	res := machine.Step(r.def, pieces, ev, r.e.cfg.Limits)
+	defer func() { // who is told of events copies what they keep
+		clear(res.History)
+		if cap(res.History) <= roomMost {
+			*room = res.History
+		}
+		rooms.Put(room)
+	}()
 	if res.NoOp {
 		r.result.Status = machine.Running
 		return res.More
@@ -209,6 +223,9 @@ func (r *expressRun) carryOut(ctx context.Context, cmd *machine.Command) {
 			d.Trace = r.e.cfg.Tracing.Header(r.in.ARN, r.meta, cmd.Task.Event)
 		}
 		if d.Test != nil && d.Test.Root == "" {
+			if r.visits == nil {
+				r.visits = map[string]int{}
+			}
 			d.Visit = r.visits[cmd.Task.State]
 			r.visits[cmd.Task.State]++
 		}

@@ -106,7 +106,8 @@ func (s *Service) startSyncExecution(ctx context.Context, c *service.Context) (a
 	if err != nil {
 		return nil, err
 	}
-	b := appendMembers(nil, "executionArn", start.ARN, "stateMachineArn", start.MachineARN, "name", start.Name, "status", statusName(res.Status))
+	b := make([]byte, 0, 1024+2*len(start.Input.Bytes()))
+	b = appendMembers(b, "executionArn", start.ARN, "stateMachineArn", start.MachineARN, "name", start.Name, "status", statusName(res.Status))
 	b = appendEpoch(append(b, `,"startDate":`...), res.Start.UnixMilli())
 	b = appendEpoch(append(b, `,"stopDate":`...), res.Stop.UnixMilli())
 	b = appendMember(b, "input", start.Input.String())
