@@ -162,7 +162,7 @@ func (w *run) claim(f *Frame, s *asl.State, worker string) {
 func (w *run) heartbeat(f *Frame) {
 	a := Attempt{f.id, f.attempt}
 	w.cancelTimer(Timer{HeartbeatTimer, a, fromMs(f.beatDue)})
-	f.beatDue = w.ms + 1000*f.beat
+	f.beatDue = w.ms + milliseconds(f.beat)
 	w.setTimer(Timer{HeartbeatTimer, a, fromMs(f.beatDue)})
 }
 

@@ -5,6 +5,12 @@ import (
 	"time"
 )
 
+// maxSeconds is the longest time that anything waits for, 2^31 - 1 seconds: 68 years. A timeout that is longer is as good as
+// none, and its sum with the time of day must not overflow.
+const maxSeconds = 1<<31 - 1
+
+func milliseconds(seconds int64) int64 { return 1000 * min(seconds, maxSeconds) }
+
 func fromMs(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
 func (w *run) setTimer(t Timer) {
@@ -79,11 +85,11 @@ func (w *run) wait(f *Frame, p phase, until int64) {
 func (w *run) startTimers(f *Frame) {
 	a := Attempt{f.id, f.attempt}
 	if f.timeout > 0 {
-		f.taskDue = w.ms + 1000*f.timeout
+		f.taskDue = w.ms + milliseconds(f.timeout)
 		w.setTimer(Timer{TaskTimer, a, fromMs(f.taskDue)})
 	}
 	if f.beat > 0 {
-		f.beatDue = w.ms + 1000*f.beat
+		f.beatDue = w.ms + milliseconds(f.beat)
 		w.setTimer(Timer{HeartbeatTimer, a, fromMs(f.beatDue)})
 	}
 }

@@ -87,7 +87,8 @@ func (l *timerLoop) take(now int64) (p store.Partition, due bool, wait time.Dura
 	return 0, false, 0
 }
 
-const maxTimerWait = time.Hour // the clock may be set meanwhile
+// maxTimerWait bounds how long the loop sleeps: timers that a change of the clock makes due fire within it.
+const maxTimerWait = time.Minute
 
 func (l *timerLoop) run() {
 	e := l.e
