@@ -46,6 +46,30 @@ func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error)
 	return d, err
 }
 
+// Metadata reads what of an execution is never encrypted: what does not change about it, and its row in lists; or
+// ErrNotFound.
+func (e *Engine) Metadata(ctx context.Context, arn string) (m *Meta, row Row, err error) {
+	err = e.cfg.Store.View(ctx, e.partitionOf(arn).id, func(rd store.Reader) error {
+		b, err := rd.Get(metaKey(arn))
+		if err != nil {
+			return err
+		}
+		if b == nil {
+			return ErrNotFound
+		}
+		if m, err = decodeMeta(b); err != nil {
+			return err
+		}
+		key := indexKey(m.MachineARN, m.Start, arn)
+		if b, err = rd.Get(key); err != nil {
+			return err
+		}
+		row, err = decodeRow(key, b)
+		return err
+	})
+	return m, row, err
+}
+
 // HistoryQuery asks for a part of an execution's history.
 type HistoryQuery struct {
 	From    int64 // first event id of the page; 0 for the beginning (or, reversed, the end)

@@ -298,10 +298,27 @@ func TestADisabledKeyBites(t *testing.T) {
 	d.start()
 	defer d.stop()
 	comeBack()
+	machine := d.must("states", "CreateStateMachine", object{"name": "kept", "roleArn": "arn:aws:iam::" + account + ":role/r",
+		"definition":              `{"Comment":"told","StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}`,
+		"encryptionConfiguration": object{"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": d.key}})["stateMachineArn"]
+	execution := d.must("states", "StartExecution", object{"stateMachineArn": machine, "input": `"told"`})["executionArn"].(string)
+	if _, err := d.node.States().Engine().Wait(t.Context(), execution); err != nil {
+		t.Fatal(err)
+	}
 	d.must("kms", "DisableKey", object{"KeyId": d.key})
 	for _, r := range reads {
 		if _, _, code := d.call(r.service, r.operation, r.in); code != "KMS.DisabledException" {
 			t.Errorf("%s:%s %v: %s", r.service, r.operation, r.in, code)
+		}
+	}
+	for _, operation := range []string{"DescribeExecution", "DescribeStateMachineForExecution"} {
+		in := object{"executionArn": execution}
+		if _, _, code := d.call("states", operation, in); !strings.HasPrefix(code, "Kms") {
+			t.Errorf("%s: %s", operation, code)
+		}
+		in["includedData"] = "METADATA_ONLY"
+		if out, _, code := d.call("states", operation, in); code != "" || out["stateMachineArn"] == nil || strings.Contains(fmt.Sprint(out), "told") {
+			t.Errorf("%s of the metadata only: %s, %v", operation, code, out)
 		}
 	}
 	if m := d.must("newel-mail", "ListMails", object{})["Mails"].([]any)[0].(object); m["Locked"] == nil || m["Subject"] != nil {

@@ -169,6 +169,12 @@ func (s *Service) describeExecution(ctx context.Context, c *service.Context) (an
 	if out, ok, err := s.describeExpressChild(ctx, c); ok || err != nil {
 		return out, err
 	}
+	if bare, err := metadataOnly(c); err != nil || bare {
+		if err != nil {
+			return nil, err
+		}
+		return s.describeMetadata(ctx, c)
+	}
 	d, err := s.describe(ctx, c)
 	if err != nil {
 		return nil, err
@@ -235,18 +241,14 @@ func closeObject(b []byte) json.RawMessage {
 }
 
 func (s *Service) describeForExecution(ctx context.Context, c *service.Context) (any, error) {
-	d, err := s.describe(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	r, err := s.revisions.revision(ctx, d.Definition)
+	arn, r, err := s.describeRevision(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	out := r.describe()
 	out["updateDate"] = epoch(r.Updated)
-	if isChild(d.ARN) {
-		run, _, err := s.maps.RunOf(ctx, d.ARN)
+	if isChild(arn) {
+		run, _, err := s.maps.RunOf(ctx, arn)
 		if err != nil && !errors.Is(err, maprun.ErrNotFound) {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package states
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 
 	"github.com/newel-run/newel/asl/value"
 	"github.com/newel-run/newel/internal/aws"
@@ -101,6 +102,10 @@ func (s *Service) startSyncExecution(ctx context.Context, c *service.Context) (a
 	} else if err := s.keyUsable(ctx, r.protection()); err != nil {
 		return nil, err
 	}
+	bare, err := metadataOnly(c)
+	if err != nil {
+		return nil, err
+	}
 	s.began(c, start.ARN)
 	res, err := s.engine.RunExpress(ctx, *start)
 	if err != nil {
@@ -110,12 +115,8 @@ func (s *Service) startSyncExecution(ctx context.Context, c *service.Context) (a
 	b = appendMembers(b, "executionArn", start.ARN, "stateMachineArn", start.MachineARN, "name", start.Name, "status", statusName(res.Status))
 	b = appendEpoch(append(b, `,"startDate":`...), res.Start.UnixMilli())
 	b = appendEpoch(append(b, `,"stopDate":`...), res.Stop.UnixMilli())
-	b = appendMember(b, "input", start.Input.String())
-	b = append(b, `,"inputDetails":{"included":true}`...)
-	if res.Output != nil {
-		b = appendMember(b, "output", res.Output.String())
-	}
-	b = append(b, `,"outputDetails":{"included":true}`...)
+	b = appendIncluded(b, "input", start.Input, !bare)
+	b = appendIncluded(b, "output", res.Output, !bare)
 	b = appendPointer(b, "error", res.Error)
 	b = appendPointer(b, "cause", res.Cause)
 	b = appendMembers(b, "traceHeader", start.Trace)
@@ -123,4 +124,13 @@ func (s *Service) startSyncExecution(ctx context.Context, c *service.Context) (a
 	b = appendInt(append(b, `,"billingDetails":{"billedMemoryUsedInMB":`...), memory)
 	b = appendInt(append(b, `,"billedDurationInMilliseconds":`...), duration)
 	return closeObject(append(b, '}')), nil
+}
+
+// appendIncluded writes a document, if there is one and data is asked for, and whether it would be there.
+func appendIncluded(b []byte, name string, d *value.Doc, data bool) []byte {
+	if d != nil && data {
+		b = appendMember(b, name, d.String())
+	}
+	b = append(append(append(b, ',', '"'), name...), `Details":{"included":`...)
+	return append(strconv.AppendBool(b, data), '}')
 }
