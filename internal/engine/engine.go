@@ -81,6 +81,19 @@ type Outcome struct {
 	First        OutcomeKind // of an answer that was there at once: what comes before it, TaskSubmitted or TaskClaimed
 	Output       *value.Doc  // Succeeded: the result; Submitted: the response of the call
 	Error, Cause *string     // Failed
+	Exchange     *Exchange   // of an HTTP task; nil for every other
+}
+
+// Exchange is what went to an HTTP API and what came back, for TestState to show.
+type Exchange struct {
+	Full, Public HTTPMessage // the request: whole, and without what the connection has added
+	Answer       *HTTPMessage
+}
+
+// HTTPMessage is a request or an answer. Headers are in the form that TestState gives them.
+type HTTPMessage struct {
+	Protocol, Method, URL, Headers, Body string
+	StatusCode, StatusMessage            string
 }
 
 // OutcomeKind says what an outcome is.

@@ -33,11 +33,11 @@ type Service struct {
 	watch  *watch
 }
 
-// New makes the service. Start begins deliveries and schedules, Close ends them.
-func New(env *service.Env) *Service {
+// New makes the service; more are the operations of its parts that are packages of their own. Start begins deliveries and schedules, Close ends them.
+func New(env *service.Env, more ...service.Operation) *Service {
 	s := &Service{outbox: outbox.New(env, "events"), model: aws.MustModel("events")}
 	s.watch = newWatch(s)
-	s.Service = service.New("events", env, []service.Operation{
+	s.Service = service.New("events", env, append([]service.Operation{
 		{Name: "CreateEventBus", Key: keyName, Update: s.createBus},
 		{Name: "UpdateEventBus", Key: keyName, Update: s.updateBus},
 		{Name: "DeleteEventBus", Key: keyName, Update: s.deleteBus},
@@ -61,7 +61,7 @@ func New(env *service.Env) *Service {
 		{Name: "PutEvents", Do: s.putEvents},
 		{Name: "TestEventPattern", Do: s.testEventPattern},
 		{Name: deliverToLogs, Do: s.deliverToLogs},
-	})
+	}, more...))
 	return s
 }
 

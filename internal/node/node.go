@@ -23,6 +23,7 @@ import (
 	"github.com/newel-run/newel/internal/dynamodb"
 	"github.com/newel-run/newel/internal/ecr"
 	"github.com/newel-run/newel/internal/events"
+	"github.com/newel-run/newel/internal/events/connection"
 	"github.com/newel-run/newel/internal/gateway"
 	"github.com/newel-run/newel/internal/iam"
 	"github.com/newel-run/newel/internal/kms"
@@ -197,7 +198,7 @@ func (n *Node) compose(ctx context.Context, set settings) error {
 	if err := n.protect(env); err != nil {
 		return err
 	}
-	n.events = events.New(env)
+	n.events = events.New(env, connection.New(env).Operations()...)
 	n.metrics = cloudwatch.New(env, cloudwatch.Config{Wanted: n.events.CouldMatch})
 	env.Metrics = n.metrics
 	n.lambda = lambda.New(env, lambda.Config{CacheDir: n.cfg.CacheDir, MaxWorkers: set.workers, NoInstall: n.cfg.NoInstall, StrictARNs: n.cfg.ForeignARNs == "strict"})

@@ -37,6 +37,8 @@ type stateTest struct {
 	state *asl.State
 	seen  *machine.Inspection
 	input *value.Doc
+	// exchange is what an HTTP task sent and got; nil for every other state.
+	exchange *engine.Exchange
 	// problem is why the request cannot be answered after all.
 	problem error
 }
@@ -67,7 +69,7 @@ func (s *Service) testState(ctx context.Context, c *service.Context) (any, error
 		start.RoleARN = *t.RoleArn
 	}
 	rand.Read(start.Seed[:])
-	run := engine.StateRun{Start: start, Definition: t.def, Inspection: t.seen, Dispatcher: s.dispatcher}
+	run := engine.StateRun{Start: start, Definition: t.def, Inspection: t.seen, Dispatcher: watched{s.dispatcher, t}}
 	if t.Mock != nil {
 		run.Dispatcher = t
 	}
@@ -234,10 +236,47 @@ func (t *stateTest) inspection() []byte {
 			b = fmt.Appendf(b, `,"toleratedFailurePercentage":%v`, m.ToleratedFailurePercentage)
 		}
 	}
+	if t.InspectionLevel == "TRACE" && t.exchange != nil {
+		b = t.appendExchange(b)
+	}
 	if details := t.errorDetails(); len(details) > 0 {
 		b = append(append(b, `,"errorDetails":`...), closeObject(details)...)
 	}
 	return closeObject(b)
+}
+
+// watched sends the state's task as any other and notes what an HTTP task has exchanged.
+type watched struct {
+	engine.Dispatcher
+	test *stateTest
+}
+
+// Run implements engine.Dispatcher.
+func (w watched) Run(ctx context.Context, d engine.Dispatch) engine.Outcome {
+	out := w.Dispatcher.Run(ctx, d)
+	w.test.exchange = out.Exchange
+	return out
+}
+
+// appendExchange writes the request and the answer of an HTTP task: with what its connection adds if secrets are to be
+// revealed.
+func (t *stateTest) appendExchange(b []byte) []byte {
+	sent := t.exchange.Public
+	if t.RevealSecrets {
+		sent = t.exchange.Full
+	}
+	request := appendMember(appendMember(appendMember(nil, "protocol", sent.Protocol), "method", sent.Method), "url", sent.URL)
+	request = appendMember(request, "headers", sent.Headers)
+	if sent.Body != "" {
+		request = appendMember(request, "body", sent.Body)
+	}
+	b = append(append(b, `,"request":`...), closeObject(request)...)
+	if got := t.exchange.Answer; got != nil {
+		answer := appendMember(appendMember(appendMember(nil, "protocol", got.Protocol), "statusCode", got.StatusCode), "statusMessage", got.StatusMessage)
+		answer = appendMember(appendMember(answer, "headers", got.Headers), "body", got.Body)
+		b = append(append(b, `,"response":`...), closeObject(answer)...)
+	}
+	return b
 }
 
 // variables are the workflow variables after the state.

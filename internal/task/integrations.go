@@ -26,6 +26,7 @@ type row struct {
 	// check makes the integration one without a model: its parameters, of which check says what is wrong, its result and its
 	// errors go as they are.
 	check   func(params *value.Doc) string
+	http    bool // the task is a request to an HTTP API (http.go), no call
 	sdkForm bool // aws-sdk: members and causes in the newer SDK's form
 	// attributes are the members that hold attribute values, which may be written as bare strings.
 	attributes []string
@@ -53,6 +54,7 @@ var optimised = map[string]*row{
 	"sqs:sendMessage":       {service: "sqs", operation: "SendMessage", prefix: "SQS", sdk: "AmazonSQS", tokens: true},
 	"events:putEvents":      {service: "events", operation: "PutEvents", prefix: "EventBridge", sdk: "AmazonEventBridge", tokens: true, bare: true, adapt: withOrigin, verdict: failedEntry},
 	"apigateway:invoke":     {service: "apigateway", operation: "ExecuteAPI", prefix: "ApiGateway", tokens: true, check: checkInvoke},
+	"http:invoke":           {http: true},
 	"sns:publish":           {service: "sns", operation: "Publish", prefix: "SNS", sdk: "AmazonSNS", tokens: true},
 	"states:startExecution": {service: "states", operation: "StartExecution", prefix: "StepFunctions", sdk: "AWSStepFunctions", tokens: true, sync: true, cancel: stopExecution},
 	"dynamodb:getItem":      {service: "dynamodb", operation: "GetItem", prefix: "DynamoDB", sdk: "AmazonDynamoDBv2", attributes: []string{"Key"}},

@@ -40,6 +40,9 @@ func (r *Runner) Run(ctx context.Context, d engine.Dispatch) engine.Outcome {
 	if err != nil {
 		return failed(err)
 	}
+	if call.row != nil && call.row.http {
+		return r.invokeHTTP(ctx, call, d)
+	}
 	out, err := r.Caller.Call(ctx, call.request)
 	if err != nil {
 		return failed(call.failure(err))
@@ -138,6 +141,9 @@ func (r *Runner) plan(d engine.Dispatch) (*call, error) {
 		return nil, unusable(d.Task.Arguments, "The parameters must be a JSON object")
 	}
 	params := d.Task.Arguments
+	if c.row.http {
+		return c, nil
+	}
 	if c.row.service == "sqs" {
 		if err := checkQueueURL(params); err != nil {
 			return nil, err

@@ -1,0 +1,316 @@
+package node
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// api is an HTTP API on the loopback that says what it was asked, and an authorization server.
+type api struct {
+	*httptest.Server
+	mu      sync.Mutex
+	tokens  int    // given out
+	refused string // a token that is not taken any more
+	asked   []string
+}
+
+func newAPI(t *testing.T) *api {
+	a := &api{}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/token", a.token)
+	mux.HandleFunc("/protected", a.protected)
+	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.Header()["X-Many"] = []string{"1", "2"}
+		json.NewEncoder(w).Encode(object{"method": r.Method, "query": r.URL.RawQuery, "headers": r.Header, "body": string(body)})
+	})
+	mux.HandleFunc("/status/{code}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", "/echo")
+		var code int
+		_ = json.Unmarshal([]byte(r.PathValue("code")), &code)
+		w.WriteHeader(code)
+		io.WriteString(w, `{"why":"no"}`)
+	})
+	mux.HandleFunc("/text", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `1`) })
+	mux.HandleFunc("/image", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "image/png")
+		io.WriteString(w, "x")
+	})
+	mux.HandleFunc("/binary", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		w.Write([]byte{0xff})
+	})
+	mux.HandleFunc("/large", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		io.WriteString(w, strings.Repeat("x", 300_000))
+	})
+	mux.HandleFunc("/hangup", func(w http.ResponseWriter, r *http.Request) {
+		c, _, _ := w.(http.Hijacker).Hijack()
+		c.Close()
+	})
+	a.Server = httptest.NewServer(mux)
+	t.Cleanup(a.Close)
+	return a
+}
+
+// token gives out a token for the right credentials.
+func (a *api) token(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	form, _ := url.ParseQuery(string(body))
+	if form.Get("client_id") != "me" || form.Get("client_secret") != "my-secret" || form.Get("grant_type") != "client_credentials" || form.Get("scope") != "all" {
+		http.Error(w, "no", http.StatusUnauthorized)
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tokens++
+	json.NewEncoder(w).Encode(object{"access_token": "t" + strings.Repeat("+", a.tokens), "expires_in": 3600, "token_type": "Bearer"})
+}
+
+func (a *api) protected(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if got := r.Header.Get("Authorization"); got == a.refused || !strings.HasPrefix(got, "Bearer t+") {
+		w.WriteHeader(http.StatusUnauthorized)
+	}
+	io.WriteString(w, r.Header.Get("Authorization"))
+}
+
+// connections makes a connection of every kind and returns the ARNs.
+func (d *disk) connections(a *api) map[string]string {
+	d.Helper()
+	out := map[string]string{}
+	for name, in := range map[string]object{
+		"key": {"AuthorizationType": "API_KEY", "AuthParameters": object{"ApiKeyAuthParameters": object{"ApiKeyName": "X-Key", "ApiKeyValue": "key-secret"},
+			"InvocationHttpParameters": object{
+				"HeaderParameters":      []object{{"Key": "X-Shared", "Value": "of-connection"}, {"Key": "X-Hidden", "Value": "header-secret", "IsValueSecret": true}},
+				"QueryStringParameters": []object{{"Key": "q", "Value": "of connection"}},
+				"BodyParameters":        []object{{"Key": "b", "Value": "body-secret", "IsValueSecret": true}}}}},
+		"basic": {"AuthorizationType": "BASIC", "AuthParameters": object{"BasicAuthParameters": object{"Username": "u", "Password": "basic-secret"}}},
+		"oauth": {"AuthorizationType": "OAUTH_CLIENT_CREDENTIALS", "AuthParameters": object{"OAuthParameters": object{"AuthorizationEndpoint": a.URL + "/token", "HttpMethod": "POST",
+			"ClientParameters":    object{"ClientID": "me", "ClientSecret": "my-secret"},
+			"OAuthHttpParameters": object{"BodyParameters": []object{{"Key": "scope", "Value": "all"}}}}}},
+		"refused": {"AuthorizationType": "OAUTH_CLIENT_CREDENTIALS", "AuthParameters": object{"OAuthParameters": object{"AuthorizationEndpoint": a.URL + "/token", "HttpMethod": "POST",
+			"ClientParameters": object{"ClientID": "me", "ClientSecret": "wrong-secret"}}}},
+	} {
+		in["Name"] = name
+		made, message, code := d.call("events", "CreateConnection", in)
+		if code != "" {
+			d.Fatalf("%s: %s %s", name, code, message)
+		}
+		out[name] = made["ConnectionArn"].(string)
+	}
+	return out
+}
+
+// try tests a state that is an HTTP task.
+func (d *disk) try(parameters object, more object) object {
+	d.Helper()
+	definition, _ := json.Marshal(object{"Type": "Task", "Resource": "arn:aws:states:::http:invoke", "Parameters": parameters, "End": true,
+		"Catch": []object{{"ErrorEquals": []string{"States.ALL"}, "Next": "Caught"}}})
+	in := object{"definition": string(definition), "roleArn": "arn:aws:iam::000000000000:role/r", "input": "{}", "inspectionLevel": "TRACE"}
+	for k, v := range more {
+		in[k] = v
+	}
+	out, message, code := d.call("states", "TestState", in)
+	if code != "" {
+		d.Fatalf("TestState: %s %s", code, message)
+	}
+	return out
+}
+
+func output(t *testing.T, out object) (o object) {
+	t.Helper()
+	text, _ := out["output"].(string)
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		t.Fatalf("%v: %v", out, err)
+	}
+	return o
+}
+
+func TestHTTPTask(t *testing.T) {
+	d, a := newDisk(t), newAPI(t)
+	defer d.stop()
+	arns := d.connections(a)
+	got := d.try(object{"ApiEndpoint": a.URL + "/echo?own=1", "Method": "POST", "InvocationConfig": object{"ConnectionArn": arns["key"]},
+		"Headers": object{"X-Shared": "of-task", "X-List": []string{"a", "b"}}, "QueryParameters": object{"q": "task", "n": 1, "l": []string{"x y", "z"}},
+		"RequestBody": object{"b": "task", "n": 1.50}}, nil)
+	result := output(t, got)
+	if result["StatusCode"] != 200.0 || result["StatusText"] != "OK" {
+		t.Errorf("result %v", result)
+	}
+	if b, _ := json.Marshal(result["Headers"].(object)["x-many"]); string(b) != `["1","2"]` {
+		t.Errorf("headers %v", result["Headers"])
+	}
+	said := result["ResponseBody"].(object)
+	headers, _ := json.Marshal(said["headers"])
+	if said["query"] != "own=1&l=x%20y&l=z&n=1&q=of%20connection" || said["body"] != `{"b":"body-secret","n":1.5}` {
+		t.Errorf("asked %v", said)
+	}
+	for _, want := range []string{`"X-Key":["key-secret"]`, `"X-Shared":["of-connection"]`, `"X-Hidden":["header-secret"]`, `"X-List":["a","b"]`, `"Range":["bytes=0-262144"]`,
+		`"User-Agent":["Amazon|StepFunctions|HttpInvoke|us-east-1"]`, `"Content-Type":["application/json; charset=UTF-8"]`} {
+		if !strings.Contains(string(headers), want) {
+			t.Errorf("headers %s lack %s", headers, want)
+		}
+	}
+	seen, _ := json.Marshal(got["inspectionData"].(object)["request"])
+	for _, secret := range []string{"key-secret", "header-secret", "body-secret", "of%20connection"} {
+		if strings.Contains(string(seen), secret) {
+			t.Errorf("the request shows %s: %s", secret, seen)
+		}
+	}
+	basic := object{"ApiEndpoint": a.URL + "/echo", "Method": "PUT", "Authentication": object{"ConnectionArn": arns["basic"]}, "RequestBody": object{"a": []int{1, 2}},
+		"Headers":   object{"Content-Type": "application/x-www-form-urlencoded"},
+		"Transform": object{"RequestBodyEncoding": "URL_ENCODED", "RequestEncodingOptions": object{"ArrayFormat": "REPEAT"}}}
+	data := d.try(basic, object{"revealSecrets": true})["inspectionData"].(object)
+	if b, _ := json.Marshal(data["request"]); string(b) != `{"body":"a=1\u0026a=2","headers":"[Content-Type: application/x-www-form-urlencoded, Authorization: Basic dTpiYXNpYy1zZWNyZXQ=, User-Agent: Amazon|StepFunctions|HttpInvoke|us-east-1, Range: bytes=0-262144]","method":"PUT","protocol":"http","url":"`+a.URL+`/echo"}` {
+		t.Errorf("request %s", b)
+	}
+	if answer := data["response"].(object); answer["statusCode"] != "200" || answer["statusMessage"] != "OK" || !strings.Contains(answer["headers"].(string), "x-many: 1, x-many: 2") {
+		t.Errorf("response %v", answer)
+	}
+	if d.try(basic, object{"inspectionLevel": "DEBUG"})["inspectionData"].(object)["request"] != nil {
+		t.Error("the request is shown without TRACE")
+	}
+}
+
+func TestHTTPTaskErrors(t *testing.T) {
+	d, a := newDisk(t), newAPI(t)
+	defer d.stop()
+	arns := d.connections(a)
+	if body := output(t, d.try(object{"ApiEndpoint": a.URL + "/text", "Method": "GET", "Authentication": object{"ConnectionArn": arns["basic"]}}, nil))["ResponseBody"]; body != "1" {
+		t.Errorf("a text became %v", body)
+	}
+	for _, c := range []struct {
+		connection, path string
+		more             object
+		name, cause      string
+		caught           bool
+	}{
+		{"basic", "/status/404", nil, "States.Http.StatusCode.404", "Not Found", true},
+		{"basic", "/status/302", nil, "States.Http.StatusCode.302", "Found", true},
+		{"basic", "/hangup", nil, "States.Http.Socket", "EOF", true},
+		{"basic", "/image", nil, "States.Runtime", "content type", false},
+		{"basic", "/binary", nil, "States.Runtime", "valid string", false},
+		{"basic", "/large", nil, "States.DataLimitExceeded", "exceeding the maximum number of bytes", true},
+		{"basic", "/echo", object{"Headers": object{"X-Amz-Date": "x"}}, "States.Runtime", "The header 'X-Amz-Date' is not allowed", false},
+		{"basic", "/echo", object{"Method": "TRACE"}, "States.Runtime", "'Method' has an invalid format", false},
+		{"basic", "/echo", object{"Nonsense": 1}, "States.Runtime", "'Nonsense' is not supported", false},
+		{"key", "/echo", object{"RequestBody": "text"}, "States.Runtime", "cannot be merged", false},
+		{"refused", "/echo", nil, "Events.ConnectionResource.InvalidConnectionState", "DEAUTHORIZED", true},
+		{"none", "/echo", nil, "Events.ConnectionResource.ResourceNotFound", "does not exist", true},
+	} {
+		arn := arns[c.connection]
+		if arn == "" {
+			arn = "arn:aws:events:us-east-1:000000000000:connection/none/11111111-2222-3333-4444-555555555555"
+		}
+		parameters := object{"ApiEndpoint": a.URL + c.path, "Method": "POST", "Authentication": object{"ConnectionArn": arn}}
+		for k, v := range c.more {
+			parameters[k] = v
+		}
+		got := d.try(parameters, nil)
+		cause, _ := got["cause"].(string)
+		if got["error"] != c.name || !strings.Contains(cause, c.cause) || (got["status"] == "CAUGHT_ERROR") != c.caught {
+			t.Errorf("%s: %v", c.path, got)
+		}
+		if strings.Contains(cause, "-secret") {
+			t.Errorf("%s: the cause shows a secret: %s", c.path, cause)
+		}
+	}
+}
+
+// TestHTTPTaskOAuth: a token is asked for once and used until it is refused.
+func TestHTTPTaskOAuth(t *testing.T) {
+	d, a := newDisk(t), newAPI(t)
+	arns := d.connections(a)
+	ask := func() any {
+		t.Helper()
+		return output(t, d.try(object{"ApiEndpoint": a.URL + "/protected", "Method": "GET", "Authentication": object{"ConnectionArn": arns["oauth"]}}, nil))["ResponseBody"]
+	}
+	if got := []any{ask(), ask()}; got[0] != "Bearer t+" || got[1] != "Bearer t+" {
+		t.Errorf("asked with %v", got)
+	}
+	a.mu.Lock()
+	a.refused = "Bearer t+"
+	a.mu.Unlock()
+	if got := []any{ask(), ask()}; got[0] != "Bearer t++" || got[1] != "Bearer t++" {
+		t.Errorf("asked with %v", got)
+	}
+	d.stop()
+	d.start()
+	defer d.stop()
+	if got := ask(); got != "Bearer t+++" {
+		t.Errorf("after a restart asked with %v", got)
+	}
+}
+
+// TestConnections: what is secret is shown by none of the operations and lies sealed in a secret.
+func TestConnections(t *testing.T) {
+	d, a := newDisk(t), newAPI(t)
+	defer d.stop()
+	arns := d.connections(a)
+	states := map[string]any{}
+	for name := range arns {
+		out, _, code := d.call("events", "DescribeConnection", object{"Name": name})
+		b, _ := json.Marshal(out)
+		if code != "" || strings.Contains(string(b), "-secret") {
+			t.Errorf("%s %s", code, b)
+		}
+		states[name] = out["ConnectionState"]
+	}
+	if states["key"] != "AUTHORIZED" || states["oauth"] != "AUTHORIZED" || states["refused"] != "DEAUTHORIZED" {
+		t.Errorf("states %v", states)
+	}
+	out, _, _ := d.call("events", "DescribeConnection", object{"Name": "key"})
+	if b, _ := json.Marshal(out["AuthParameters"]); string(b) != `{"ApiKeyAuthParameters":{"ApiKeyName":"X-Key"},"InvocationHttpParameters":{"BodyParameters":[{"IsValueSecret":true,"Key":"b"}],`+
+		`"HeaderParameters":[{"IsValueSecret":false,"Key":"X-Shared","Value":"of-connection"},{"IsValueSecret":true,"Key":"X-Hidden"}],"QueryStringParameters":[{"IsValueSecret":false,"Key":"q","Value":"of connection"}]}}` {
+		t.Errorf("parameters %s", b)
+	}
+	if secret, _, code := d.call("secretsmanager", "DescribeSecret", object{"SecretId": out["SecretArn"]}); code != "" || secret["OwningService"] != "events" {
+		t.Errorf("secret %s %v", code, secret)
+	}
+	if _, _, code := d.call("events", "CreateConnection", object{"Name": "key", "AuthorizationType": "BASIC", "AuthParameters": object{"BasicAuthParameters": object{"Username": "u", "Password": "p"}}}); code != "ResourceAlreadyExistsException" {
+		t.Errorf("a second one: %s", code)
+	}
+	if _, _, code := d.call("events", "CreateConnection", object{"Name": "bad", "AuthorizationType": "API_KEY", "AuthParameters": object{"BasicAuthParameters": object{"Username": "u", "Password": "p"}}}); code != "ValidationException" {
+		t.Errorf("other parameters: %s", code)
+	}
+	// Only the password is new: the user stays.
+	d.call("events", "UpdateConnection", object{"Name": "basic", "AuthParameters": object{"BasicAuthParameters": object{"Password": "p2"}}})
+	data := d.try(object{"ApiEndpoint": a.URL + "/echo", "Method": "GET", "Authentication": object{"ConnectionArn": arns["basic"]}}, object{"revealSecrets": true})
+	if b, _ := json.Marshal(data["inspectionData"].(object)["request"]); !strings.Contains(string(b), "Basic dTpwMg==") {
+		t.Errorf("after the update %s", b)
+	}
+	if list, _, _ := d.call("events", "ListConnections", object{"ConnectionState": "AUTHORIZED", "Limit": 2}); len(list["Connections"].([]any)) != 2 || list["NextToken"] == nil {
+		t.Errorf("list %v", list)
+	}
+	d.call("events", "DeauthorizeConnection", object{"Name": "basic"})
+	if got := d.try(object{"ApiEndpoint": a.URL + "/echo", "Method": "GET", "Authentication": object{"ConnectionArn": arns["basic"]}}, nil); got["error"] != "Events.ConnectionResource.InvalidConnectionState" {
+		t.Errorf("deauthorized: %v", got)
+	}
+	for name := range arns {
+		d.call("events", "DeleteConnection", object{"Name": name})
+	}
+	if left, _, _ := d.call("secretsmanager", "ListSecrets", object{"IncludePlannedDeletion": true}); len(left["SecretList"].([]any)) != 0 {
+		t.Errorf("secrets are left: %v", left)
+	}
+	// The operation that gives credentials away cannot be reached from outside.
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, d.node.URL(), strings.NewReader(`{"ConnectionArn":"`+arns["key"]+`"}`))
+	req.Header.Set("X-Amz-Target", "AWSEvents.RetrieveConnectionCredentials")
+	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if b, _ := io.ReadAll(answer.Body); answer.StatusCode < 400 || !strings.Contains(string(b), "UnknownOperation") {
+		t.Errorf("answered %d %s", answer.StatusCode, b)
+	}
+}
