@@ -153,8 +153,9 @@ func (r *replay) expr(e string) (value, error) {
 		return r.uids[m[1]], nil
 	}
 	if m := now.FindStringSubmatch(e); m != nil {
+		// Once a case: what the script was given is what a token stands for when all is compared.
 		seconds, _ := strconv.Atoi(m[1])
-		return strftime(time.Now().UTC().Add(time.Duration(seconds)*time.Second), m[2]), nil
+		return strftime(r.began.UTC().Add(time.Duration(seconds)*time.Second), m[2]), nil
 	}
 	name := saved.FindString(e)
 	r.mu.Lock()

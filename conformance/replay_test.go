@@ -34,6 +34,7 @@ type replay struct {
 	dir      string
 	caller   aws.Caller
 	base     string // URL of the server
+	began    time.Time
 	deadline time.Time
 
 	mu       sync.Mutex
@@ -61,7 +62,7 @@ func (e *apiError) Error() string {
 }
 
 func newReplay(c *recorded, dir string, caller aws.Caller, timeout time.Duration) *replay {
-	return &replay{c: c, dir: dir, caller: caller, deadline: time.Now().Add(timeout), env: object{}, uids: map[string]string{}}
+	return &replay{c: c, dir: dir, caller: caller, began: time.Now(), deadline: time.Now().Add(timeout), env: object{}, uids: map[string]string{}}
 }
 
 // run plays the script and returns what differs; an error is a script that could not be played to its end.
