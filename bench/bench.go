@@ -1,4 +1,4 @@
-// Package bench measures a whole server over HTTP: it starts `newel serve` as a process of its own, drives the six jobs
+// Package bench measures a whole server over HTTP: it starts `newel serve` as a process of its own, drives the seven jobs
 // against it from this process, and prints beside each figure the limit of this machine that was measured in the same
 // run. Figures of different machines or minutes do not compare; ratios of one run do.
 //
@@ -8,6 +8,7 @@
 //	J4  executions that wait for a task token: starts a second, memory of each, all answered
 //	J5  process start to first execution done; memory when idle
 //	J6  kill -9 with executions waiting, restart, all answered
+//	J7  synchronous Express executions of ten Pass states a second, by number of clients
 package bench
 
 import (
@@ -25,9 +26,9 @@ import (
 type Options struct {
 	Binary   string        // the newel binary that is measured; required
 	Dir      string        // where the data directories go; a temporary directory if empty
-	Jobs     []string      // of "J1" to "J6"; all if empty
+	Jobs     []string      // of "J1" to "J7"; all if empty
 	Duration time.Duration // of each throughput measurement; 5 s if zero
-	Clients  []int         // of J2; 1, 16, 128 if empty
+	Clients  []int         // of J2 and J7; 1, 16, 128 if empty
 	Waiting  int           // executions of J4; 10,000 if zero
 	Out      io.Writer     // the report; standard output if nil
 	Flags    []string      // further flags of serve
@@ -97,6 +98,7 @@ var jobs = []struct {
 	{"J4", "executions waiting for a token", waiting},
 	{"J5", "cold start", coldStart},
 	{"J6", "kill -9 with 1,000 waiting", crash},
+	{"J7", "synchronous Express executions of ten Pass states", express},
 }
 
 // quantile of durations; d is sorted.

@@ -41,7 +41,7 @@ func latency(ctx context.Context, r *run) error {
 		return err
 	}
 	defer s.kill()
-	machine, err := s.createMachine(ctx, "one", steps(1, pass))
+	machine, err := s.createMachine(ctx, "STANDARD", "one", steps(1, pass))
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func chain(ctx context.Context, r *run) error {
 		name  string
 		state object
 	}{{"ten Pass states", pass}, {"ten sqs:sendMessage", send}} {
-		machine, err := s.createMachine(ctx, strings.ReplaceAll(strings.ReplaceAll(c.name, " ", "-"), ":", "-"), steps(10, c.state))
+		machine, err := s.createMachine(ctx, "STANDARD", strings.ReplaceAll(strings.ReplaceAll(c.name, " ", "-"), ":", "-"), steps(10, c.state))
 		if err != nil {
 			return err
 		}
@@ -100,7 +100,7 @@ func fanOut(ctx context.Context, r *run) error {
 		return err
 	}
 	defer s.kill()
-	machine, err := s.createMachine(ctx, "map", object{"StartAt": "M", "States": object{"M": object{"Type": "Map", "ItemsPath": "$.items", "End": true, "ResultPath": nil,
+	machine, err := s.createMachine(ctx, "STANDARD", "map", object{"StartAt": "M", "States": object{"M": object{"Type": "Map", "ItemsPath": "$.items", "End": true, "ResultPath": nil,
 		"ItemProcessor": steps(1, pass)}}})
 	if err != nil {
 		return err
@@ -141,7 +141,7 @@ func newWaiters(ctx context.Context, s *server) (*waiters, error) {
 	if err != nil {
 		return nil, err
 	}
-	machine, err := s.createMachine(ctx, "wait", steps(1, object{"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+	machine, err := s.createMachine(ctx, "STANDARD", "wait", steps(1, object{"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
 		"Parameters": object{"QueueUrl": queue, "MessageBody.$": "$$.Task.Token"}}))
 	return &waiters{s, machine, queue}, err
 }
@@ -248,7 +248,7 @@ func coldStart(ctx context.Context, r *run) error {
 		return err
 	}
 	defer s.kill()
-	machine, err := s.createMachine(ctx, "one", steps(1, pass))
+	machine, err := s.createMachine(ctx, "STANDARD", "one", steps(1, pass))
 	if err == nil {
 		err = s.execute(ctx, machine, input)
 	}

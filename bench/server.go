@@ -135,13 +135,13 @@ func (s *server) call(ctx context.Context, service, operation string, in, out an
 }
 
 // createMachine makes a state machine and returns its ARN.
-func (s *server) createMachine(ctx context.Context, name string, definition any) (string, error) {
+func (s *server) createMachine(ctx context.Context, kind, name string, definition any) (string, error) {
 	text, err := json.Marshal(definition)
 	if err != nil {
 		return "", err
 	}
 	var out struct{ StateMachineArn string }
-	err = s.call(ctx, "states", "CreateStateMachine", map[string]any{"name": name, "definition": string(text), "roleArn": "arn:aws:iam::000000000000:role/bench"}, &out)
+	err = s.call(ctx, "states", "CreateStateMachine", map[string]any{"name": name, "type": kind, "definition": string(text), "roleArn": "arn:aws:iam::000000000000:role/bench"}, &out)
 	return out.StateMachineArn, err
 }
 

@@ -25,9 +25,9 @@ func (a *app) benchCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Dir, "dir", "", "folder on the disk to measure (default: the temporary folder)")
-	f.StringSliceVar(&o.Jobs, "jobs", nil, "of J1 to J6 (default all)")
+	f.StringSliceVar(&o.Jobs, "jobs", nil, "of J1 to J7 (default all)")
 	f.DurationVar(&o.Duration, "duration", 5*time.Second, "length of each measurement of throughput")
-	f.IntSliceVar(&o.Clients, "clients", []int{1, 16, 128}, "numbers of clients of J2")
+	f.IntSliceVar(&o.Clients, "clients", []int{1, 16, 128}, "numbers of clients of J2 and J7")
 	f.IntVar(&o.Waiting, "waiting", 10_000, "executions of J4")
 	f.StringArrayVar(&o.Flags, "serve-flag", nil, "further flag of the servers, as --serve-flag=--limit=... (repeatable)")
 	return cmd

@@ -93,7 +93,7 @@ func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, call *wire.Call
 
 // logRequest says what was asked for and how it went.
 func (g *Gateway) logRequest(req *aws.Request, out *aws.Output, err error, took time.Duration) {
-	list := []any{"operation", req.Service + ":" + req.Operation, "request", req.ID, "account", req.Account, "region", req.Region, "duration", took}
+	list := []any{"operation", req.Service + ":" + req.Operation, "request", req.ID, "account", req.Account, "region", req.Region, "durationMs", float64(took.Microseconds()) / 1000}
 	var e *aws.Error
 	switch {
 	case errors.As(err, &e):

@@ -13,11 +13,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/newel-run/newel/asl"
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/engine"
 	"github.com/newel-run/newel/internal/service"
 	"github.com/newel-run/newel/internal/states"
 	"github.com/newel-run/newel/internal/store/memory"
+	"github.com/newel-run/newel/internal/task"
 )
 
 // observed is a Step Functions API whose metrics and execution logs are looked at.
@@ -32,7 +34,10 @@ func newObserved(t *testing.T) *observed {
 	o := &observed{values: map[string]float64{}}
 	o.t = t
 	env := &service.Env{Store: memory.New(memory.Options{}), Now: time.Now, Log: slog.New(slog.DiscardHandler), Caller: aws.CallerFunc(o.log), Metrics: o}
-	o.s = states.New(states.Config{Env: env, Dispatcher: answering(func(engine.Dispatch) engine.Outcome {
+	o.s = states.New(states.Config{Env: env, Dispatcher: answering(func(d engine.Dispatch) engine.Outcome {
+		if d.Task.Integration.Kind == asl.Activity {
+			return (&task.Runner{Caller: o.s}).Run(context.Background(), d)
+		}
 		name, cause := "E", "secret"
 		return engine.Outcome{Kind: engine.TaskFailed, Error: &name, Cause: &cause}
 	})})
@@ -146,6 +151,44 @@ func TestExpressMetrics(t *testing.T) {
 				if got := o.values["AWS/States "+metric+dimensions]; got != want {
 					t.Errorf("%s%s is %v, want %v; there are %v", metric, dimensions, got, want, o.values)
 				}
+			}
+		}
+	})
+}
+
+// TestTaskMetrics: the counts and times of tasks, by the kind of task; a missed heartbeat is told from the end of the time.
+func TestTaskMetrics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newObserved(t)
+		defer o.s.Close()
+		activity := o.call("CreateActivity", object{"name": "a"})["activityArn"].(string)
+		for i, limits := range []string{`"TimeoutSeconds":10,"HeartbeatSeconds":3`, `"TimeoutSeconds":10`, `"TimeoutSeconds":60`} {
+			m := o.call("CreateStateMachine", object{"name": fmt.Sprint("m", i), "roleArn": role,
+				"definition": `{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"` + activity + `",` + limits + `,"End":true}}}`})["stateMachineArn"]
+			e := o.call("StartExecution", object{"stateMachineArn": m})["executionArn"].(string)
+			synctest.Wait()
+			time.Sleep(2 * time.Second) // until a worker asks
+			token := o.call("GetActivityTask", object{"activityArn": activity})["taskToken"]
+			if i == 2 {
+				time.Sleep(time.Second)
+				o.call("SendTaskSuccess", object{"taskToken": token, "output": "1"})
+			}
+			o.end(e)
+		}
+		m := o.call("CreateStateMachine", object{"name": "service", "definition": failsAtFirst, "roleArn": role})["stateMachineArn"]
+		o.end(o.call("StartExecution", object{"stateMachineArn": m})["executionArn"].(string))
+		for metric, want := range map[string]float64{
+			"ActivitiesScheduled Count": 3, "ActivitiesStarted Count": 3, "ActivitiesSucceeded Count": 1, "ActivitiesFailed Count": 0,
+			"ActivitiesTimedOut Count": 1, "ActivitiesHeartbeatTimedOut Count": 1,
+			"ActivityScheduleTime Milliseconds": 6000, "ActivityRunTime Milliseconds": 3000 + 10000 + 1000, "ActivityTime Milliseconds": 6000 + 14000,
+		} {
+			if got := o.values["AWS/States "+metric+" ActivityArn=a"]; got != want {
+				t.Errorf("%s is %v, want %v", metric, got, want)
+			}
+		}
+		for metric, want := range map[string]float64{"ServiceIntegrationsScheduled Count": 1, "ServiceIntegrationsStarted Count": 1, "ServiceIntegrationsFailed Count": 1} {
+			if got := o.values["AWS/States "+metric+" ServiceIntegrationResourceArn=invoke"]; got != want {
+				t.Errorf("%s is %v, want %v; there are %v", metric, got, want, o.values)
 			}
 		}
 	})

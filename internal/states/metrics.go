@@ -15,7 +15,8 @@ const namespace = "AWS/States"
 
 // meter emits the metrics of executions and of their tasks. Those of a task follow from its history events; what an
 // event does not say of itself (the resource, when it was scheduled) is remembered from the events before it, in memory
-// only: tasks that a restart interrupts are counted at their end without their times.
+// only: of tasks that a restart interrupts, those of service integrations are counted at their end without their times, and
+// those of activities and function ARNs, whose ends do not name them, are not.
 type meter struct {
 	s *Service
 
@@ -29,6 +30,7 @@ type tracked struct {
 	kind               *taskMetrics
 	resource           string
 	scheduled, started int64 // epoch milliseconds
+	timeout, heartbeat int64 // seconds, 0 for none
 }
 
 // taskMetrics are the names of the metrics of a kind of task.
@@ -121,11 +123,11 @@ func (m *meter) task(execution string, ev *machine.HistoryEvent) {
 	var t tracked
 	switch ev.Type {
 	case machine.EventActivityScheduled:
-		t = tracked{activityMetrics, ev.Resource, ev.Time, 0}
+		t = tracked{kind: activityMetrics, resource: ev.Resource, scheduled: ev.Time, timeout: ev.TimeoutSeconds, heartbeat: ev.HeartbeatSeconds}
 	case machine.EventLambdaFunctionScheduled:
-		t = tracked{functionMetrics, ev.Resource, ev.Time, 0}
+		t = tracked{kind: functionMetrics, resource: ev.Resource, scheduled: ev.Time}
 	case machine.EventTaskScheduled:
-		t = tracked{serviceMetrics, "arn:aws:states:::" + ev.ResourceType + ":" + ev.Resource, ev.Time, 0}
+		t = tracked{kind: serviceMetrics, resource: integrationOf(ev), scheduled: ev.Time}
 	case machine.EventActivityStarted, machine.EventLambdaFunctionStarted, machine.EventTaskStarted:
 		if t = m.take(execution, ev.Prev); t.kind != nil {
 			t.started = ev.Time
@@ -153,6 +155,9 @@ func (m *meter) over(execution string, ev *machine.HistoryEvent) {
 		return
 	}
 	t := m.take(execution, ev.Prev)
+	if t.kind == nil && ev.ResourceType != "" {
+		t = tracked{kind: serviceMetrics, resource: integrationOf(ev)}
+	}
 	if t.kind == nil {
 		return
 	}
@@ -162,14 +167,28 @@ func (m *meter) over(execution string, ev *machine.HistoryEvent) {
 		ending = "Succeeded"
 	case strings.HasSuffix(name, "TimedOut"):
 		ending = "TimedOut"
-		if t.kind == activityMetrics && ev.Error != nil && *ev.Error == "States.HeartbeatTimeout" {
-			m.measure(execution, t, "HeartbeatTimedOut", "", 0, ev)
+		if t.missedHeartbeat(ev.Time) {
+			ending = "HeartbeatTimedOut"
 		}
+	}
+	if t.scheduled == 0 {
+		m.measure(execution, t, ending, "", 0, ev)
+		return
 	}
 	m.measure(execution, t, ending, "Time", ev.Time-t.scheduled, ev)
 	if t.started != 0 {
 		m.measure(execution, t, "", "RunTime", ev.Time-t.started, ev)
 	}
+}
+
+// integrationOf is the ARN of an integration that an event of a task names.
+func integrationOf(ev *machine.HistoryEvent) string {
+	return "arn:aws:states:::" + ev.ResourceType + ":" + ev.Resource
+}
+
+// missedHeartbeat tells a missed heartbeat from the end of an activity's time; both are States.Timeout in the history.
+func (t *tracked) missedHeartbeat(at int64) bool {
+	return t.kind == activityMetrics && t.heartbeat > 0 && (t.timeout == 0 || at-t.started < 1000*t.timeout)
 }
 
 // measure emits a count and a duration (ms) of a task; an empty name emits none.

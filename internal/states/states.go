@@ -109,7 +109,7 @@ func New(cfg Config) *Service {
 func (s *Service) ended(e *engine.End) {
 	s.meter.ended(e)
 	if s.env.Log.Enabled(context.Background(), slog.LevelDebug) {
-		s.env.Log.Debug("execution ended", "execution", e.ARN, "status", statusName(e.Status), "duration", e.Took)
+		s.env.Log.Debug("execution ended", "execution", e.ARN, "status", statusName(e.Status), "durationMs", e.Took.Milliseconds())
 	}
 }
 
