@@ -57,6 +57,13 @@ func (o *observed) Add(_, _, namespace, metric, unit string, v float64, _ time.T
 	o.values[key] += v
 }
 
+// value is the sum of a metric of AWS/States, named with its unit and dimensions.
+func (o *observed) value(key string) float64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.values["AWS/States "+key]
+}
+
 func (o *observed) log(_ context.Context, r *aws.Request) (*aws.Output, error) {
 	var in struct{ LogEvents []struct{ Message string } }
 	if err := json.Unmarshal(r.Input, &in); err != nil {
@@ -148,8 +155,8 @@ func TestExpressMetrics(t *testing.T) {
 			"ExpressExecutionBilledDuration Milliseconds": 2000, "ExpressExecutionBilledMemory Megabytes": 64, "ExpressExecutionMemory Megabytes": 64,
 		} {
 			for _, dimensions := range []string{" StateMachineArn=m", " StateMachineArn=m Version=1", " StateMachineArn=m Alias=live"} {
-				if got := o.values["AWS/States "+metric+dimensions]; got != want {
-					t.Errorf("%s%s is %v, want %v; there are %v", metric, dimensions, got, want, o.values)
+				if got := o.value(metric + dimensions); got != want {
+					t.Errorf("%s%s is %v, want %v", metric, dimensions, got, want)
 				}
 			}
 		}
@@ -182,13 +189,13 @@ func TestTaskMetrics(t *testing.T) {
 			"ActivitiesTimedOut Count": 1, "ActivitiesHeartbeatTimedOut Count": 1,
 			"ActivityScheduleTime Milliseconds": 6000, "ActivityRunTime Milliseconds": 3000 + 10000 + 1000, "ActivityTime Milliseconds": 6000 + 14000,
 		} {
-			if got := o.values["AWS/States "+metric+" ActivityArn=a"]; got != want {
+			if got := o.value(metric + " ActivityArn=a"); got != want {
 				t.Errorf("%s is %v, want %v", metric, got, want)
 			}
 		}
 		for metric, want := range map[string]float64{"ServiceIntegrationsScheduled Count": 1, "ServiceIntegrationsStarted Count": 1, "ServiceIntegrationsFailed Count": 1} {
-			if got := o.values["AWS/States "+metric+" ServiceIntegrationResourceArn=invoke"]; got != want {
-				t.Errorf("%s is %v, want %v; there are %v", metric, got, want, o.values)
+			if got := o.value(metric + " ServiceIntegrationResourceArn=invoke"); got != want {
+				t.Errorf("%s is %v, want %v", metric, got, want)
 			}
 		}
 	})
