@@ -13,7 +13,7 @@ var types = sync.OnceValue(func() []*Type {
 		[]*Type{nestedStack, customResource, waitHandle, cdkMetadata},
 		[]*Type{function, permission, version, alias, eventSourceMapping, layerVersion, eventInvokeConfig, functionURL},
 		[]*Type{stateMachine, activity, table, queue, queuePolicy, topic, subscription, topicPolicy},
-		[]*Type{role, policy, managedPolicy, logGroup, alarm, rule, eventBus, bucket, bucketPolicy, key, keyAlias, secret, ssmParameter},
+		[]*Type{role, policy, managedPolicy, logGroup, alarm, rule, eventBus, connection, apiDestination, bucket, bucketPolicy, key, keyAlias, secret, ssmParameter},
 		[]*Type{restAPI, apiResource, apiMethod, apiDeployment, apiStage, apiAccount},
 	)
 })

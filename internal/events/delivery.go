@@ -93,6 +93,15 @@ func toBus(d *delivery) call {
 	return call{"events", "PutEvents", map[string]any{"Entries": []any{in}}, nil, d.arn.Region}
 }
 
+// toDestination has the event sent to an HTTP API, by the operation of package connection.
+func toDestination(d *delivery) call {
+	in := struct {
+		Arn string //nolint:revive // AWS's name
+		*httpParameters
+	}{d.target.Arn, d.target.HttpParameters}
+	return call{"events", "InvokeApiDestination", in, d.input, d.arn.Region}
+}
+
 func member(o *value.Object, name string) value.Value {
 	v, _ := o.Get(name)
 	return v

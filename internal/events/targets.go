@@ -21,9 +21,17 @@ type target struct {
 	InputTransformer *transformer                     `json:",omitempty"`
 	SqsParameters    *struct{ MessageGroupId string } `json:",omitempty"` //nolint:revive // AWS's name
 	RetryPolicy      *retryPolicy                     `json:",omitempty"`
+	HttpParameters   *httpParameters                  `json:",omitempty"` //nolint:revive // AWS's name
 	DeadLetterConfig *struct {
 		Arn string `json:",omitempty"`
 	} `json:",omitempty"`
+}
+
+// httpParameters are what a target adds to the requests to its API destination.
+type httpParameters struct {
+	PathParameterValues   []string          `json:",omitempty"`
+	HeaderParameters      map[string]string `json:",omitempty"`
+	QueryStringParameters map[string]string `json:",omitempty"`
 }
 
 type retryPolicy struct {
@@ -32,7 +40,7 @@ type retryPolicy struct {
 }
 
 // carried are the members of a target that are here; any other is refused by its name.
-var carried = []string{"Id", "Arn", "RoleArn", "Input", "InputPath", "InputTransformer", "SqsParameters", "RetryPolicy", "DeadLetterConfig"}
+var carried = []string{"Id", "Arn", "RoleArn", "Input", "InputPath", "InputTransformer", "SqsParameters", "HttpParameters", "RetryPolicy", "DeadLetterConfig"}
 
 // kinds is the table of what can be a target: how its ARN is told, and the call that gives it an event.
 var kinds = []targetKind{
@@ -41,6 +49,7 @@ var kinds = []targetKind{
 	{"sqs", "", toQueue},
 	{"sns", "", toTopic},
 	{"events", "event-bus/", toBus},
+	{"events", "api-destination/", toDestination},
 	{"logs", "log-group:", toLogGroup},
 }
 
@@ -76,15 +85,17 @@ func (t *target) check(a address) error {
 	case !targetID.MatchString(t.Id):
 		return validation("Value '%s' at 'targets.1.member.id' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+", t.Id)
 	case kind == nil:
-		return validation("Newel does not deliver events to %s yet; targets can be Step Functions state machines, Lambda functions, SQS queues, SNS topics, event buses and CloudWatch Logs groups.", t.Arn)
+		return validation("Newel does not deliver events to %s yet; targets can be Step Functions state machines, Lambda functions, SQS queues, SNS topics, event buses, API destinations and CloudWatch Logs groups.", t.Arn)
 	case given > 1:
 		return validation("Only one of Input, InputPath, or InputTransformer must be provided for target %s.", t.Id)
-	case arn.Service == "states" && t.RoleArn == "":
+	case (arn.Service == "states" || strings.HasPrefix(arn.Resource, "api-destination/")) && t.RoleArn == "":
 		return validation("RoleArn is required for target %s.", t.Arn)
 	case arn.Service == "events" && arn == busARN(a):
 		return validation("The event bus cannot be a target of its own rules.")
 	case strings.HasSuffix(arn.Resource, ".fifo") && arn.Service == "sqs" && (t.SqsParameters == nil || t.SqsParameters.MessageGroupId == ""):
 		return validation("Parameter(s) SqsParameters must be specified for target: %s.", t.Id)
+	case t.HttpParameters != nil && !strings.HasPrefix(arn.Resource, "api-destination/"):
+		return validation("Newel does not implement HttpParameters of targets other than API destinations yet (target %s).", t.Id)
 	case t.Input != nil && !json.Valid([]byte(*t.Input)):
 		return validation("JSON syntax error in input for target %s", t.Id)
 	}

@@ -314,3 +314,110 @@ func TestConnections(t *testing.T) {
 		t.Errorf("answered %d %s", answer.StatusCode, b)
 	}
 }
+
+const httpStack = `
+Resources:
+  Key:
+    Type: AWS::Events::Connection
+    Properties:
+      AuthorizationType: API_KEY
+      AuthParameters:
+        ApiKeyAuthParameters: {ApiKeyName: X-Key, ApiKeyValue: '{{resolve:secretsmanager:outer}}'}
+        InvocationHttpParameters: {BodyParameters: [{Key: from, Value: rule, IsValueSecret: "false"}]}
+  Api: {Type: AWS::Events::ApiDestination, Properties: {ConnectionArn: !GetAtt Key.Arn, InvocationEndpoint: 'URL/hook/*', HttpMethod: POST}}
+  Rule:
+    Type: AWS::Events::Rule
+    Properties:
+      EventPattern: {source: [mine]}
+      Targets: [{Id: t, Arn: !GetAtt Api.Arn, RoleArn: 'arn:aws:iam::000000000000:role/r', InputPath: $.detail, HttpParameters: {PathParameterValues: [a], HeaderParameters: {X-H: h}, QueryStringParameters: {q: 'x y'}}}]
+  Machine:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      RoleArn: 'arn:aws:iam::000000000000:role/r'
+      DefinitionSubstitutions: {Connection: !GetAtt Key.Arn}
+      Definition:
+        QueryLanguage: JSONata
+        StartAt: Call
+        States:
+          Call:
+            Type: Task
+            Resource: arn:aws:states:::http:invoke
+            Arguments: {ApiEndpoint: URL/status/503, Method: GET, Authentication: {ConnectionArn: '${Connection}'}}
+            Retry: [{ErrorEquals: [States.Http.StatusCode.503], IntervalSeconds: 1, MaxAttempts: 1}]
+            End: true
+Outputs:
+  Machine: {Value: !Ref Machine}
+`
+
+// TestHTTPStack: an event goes to an API destination, and an execution that asks an API in vain has AWS's history; all of it
+// deployed by a template.
+func TestHTTPStack(t *testing.T) {
+	hooks := make(chan string, 10)
+	failures := 1
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/status/503" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		if failures > 0 { // it is sent again
+			failures--
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		hooks <- strings.Join([]string{r.Method, r.URL.String(), r.Header.Get("X-Key"), r.Header.Get("X-H"), r.UserAgent(), string(body)}, " ")
+	}))
+	defer server.Close()
+	d := newDisk(t)
+	defer d.stop()
+	must := func(name, operation string, in object) object {
+		t.Helper()
+		out, message, code := d.call(name, operation, in)
+		if code != "" {
+			t.Fatalf("%s: %s %s", operation, code, message)
+		}
+		return out
+	}
+	must("secretsmanager", "CreateSecret", object{"Name": "outer", "SecretString": "the-key"})
+	must("cloudformation", "CreateStack", object{"StackName": "s", "TemplateBody": strings.ReplaceAll(httpStack, "URL", server.URL)})
+	var stack object
+	for stack == nil || stack["StackStatus"] == "CREATE_IN_PROGRESS" {
+		stack = must("cloudformation", "DescribeStacks", object{"StackName": "s"})["Stacks"].([]any)[0].(object)
+	}
+	if stack["StackStatus"] != "CREATE_COMPLETE" {
+		t.Fatalf("stack %v: %v", stack, must("cloudformation", "DescribeStackEvents", object{"StackName": "s"}))
+	}
+	must("events", "PutEvents", object{"Entries": []object{{"Source": "mine", "DetailType": "d", "Detail": `{"n":1}`}}})
+	if got := <-hooks; got != `POST /hook/a?q=x%20y the-key h Amazon/EventBridge/ApiDestinations {"n":1,"from":"rule"}` {
+		t.Errorf("the destination got %s", got)
+	}
+	machine := stack["Outputs"].([]any)[0].(object)["OutputValue"]
+	execution := must("states", "StartExecution", object{"stateMachineArn": machine})
+	for must("states", "DescribeExecution", object{"executionArn": execution["executionArn"]})["status"] == "RUNNING" {
+	}
+	var types []string
+	for _, e := range must("states", "GetExecutionHistory", object{"executionArn": execution["executionArn"]})["events"].([]any) {
+		e := e.(object)
+		types = append(types, e["type"].(string))
+		for _, want := range []struct {
+			details string
+			fields  object
+		}{
+			{"taskScheduledEventDetails", object{"resource": "invoke", "resourceType": "http"}},
+			{"taskFailedEventDetails", object{"resource": "invoke", "resourceType": "http", "error": "States.Http.StatusCode.503", "cause": "Service Unavailable"}},
+		} {
+			details, there := e[want.details].(object)
+			for k, v := range want.fields {
+				if there && details[k] != v {
+					t.Errorf("%s: %s is %v, want %v", want.details, k, details[k], v)
+				}
+			}
+		}
+		if b, _ := json.Marshal(e); strings.Contains(string(b), "the-key") {
+			t.Errorf("the history shows the key: %s", b)
+		}
+	}
+	if got := strings.Join(types, " "); got != "ExecutionStarted TaskStateEntered TaskScheduled TaskStarted TaskFailed TaskScheduled TaskStarted TaskFailed ExecutionFailed" {
+		t.Errorf("history %s", got)
+	}
+}

@@ -1,4 +1,5 @@
-// Package connection is EventBridge's connections: how to authorize at an HTTP API, and what to add to every request to it.
+// Package connection is EventBridge's connections, which say how to authorize at an HTTP API and what to add to every request to
+// it, and its API destinations, which are such APIs as targets of rules.
 //
 // It is a part of the service "events" (Operations are rows of its table). The connections of an account and region are one
 // partition. A connection's record says all that may be shown; its parameters as a whole are a secret of Secrets Manager,
@@ -43,6 +44,12 @@ func (s *Connections) Operations() []service.Operation {
 		{Name: "DeauthorizeConnection", Do: s.deauthorizeConnection},
 		{Name: "DeleteConnection", Do: s.deleteConnection},
 		{Name: Retrieve, Do: s.retrieveCredentials},
+		{Name: "CreateApiDestination", Update: s.createDestination},
+		{Name: "UpdateApiDestination", Update: s.updateDestination},
+		{Name: "DescribeApiDestination", View: s.describeDestination},
+		{Name: "ListApiDestinations", View: s.listDestinations},
+		{Name: "DeleteApiDestination", Update: s.deleteDestination},
+		{Name: InvokeDestination, Do: s.invokeDestination},
 	}
 }
 
@@ -50,7 +57,10 @@ func (s *Connections) Operations() []service.Operation {
 const principal = "events.amazonaws.com"
 
 // The rows, keyed by kind, account and region.
-const rowConnection byte = 'c' // name -> record (connection)
+const (
+	rowConnection  byte = 'c' // name -> record (connection)
+	rowDestination byte = 'd' // name -> record (destination)
+)
 
 const recordVersion = 1
 

@@ -332,14 +332,10 @@ func (s *Connections) retrieveCredentials(ctx context.Context, c *service.Contex
 
 // additions are what a connection adds to a request; renewable is set if a refused token can be replaced.
 func (s *Connections) additions(ctx context.Context, c *service.Context, arn string, fresh bool) (add httpcall.Additions, renewable bool, err error) {
-	name := ""
-	if a, ok := aws.ParseARN(arn); ok {
-		name, _, _ = strings.Cut(strings.TrimPrefix(a.Resource, "connection/"), "/")
-	}
 	var con *connection
 	var e *aws.Error
 	err = s.view(ctx, c, func(rd store.Reader) (err error) {
-		con, err = readConnection(rd, c.Account, c.Region, name)
+		con, err = readConnection(rd, c.Account, c.Region, connectionName(arn))
 		return err
 	})
 	switch {
