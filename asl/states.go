@@ -16,6 +16,9 @@ func (c *compiler) task(p place, s *State) {
 	if s.Task.Integration.SDK && s.Language == JSONPath && p.node.member("Parameters") == nil {
 		p.fail("Parameters field is required for resource ARN: %s", s.Task.Resource)
 	}
+	if i := s.Task.Integration; i.Service == "http" && i.Action == "invoke" && !i.SDK {
+		p.httpTask(s.Language)
+	}
 	p.atMostOne("TimeoutSeconds", "TimeoutSecondsPath")
 	p.atMostOne("HeartbeatSeconds", "HeartbeatSecondsPath")
 	s.Task.HasTimeout, s.Task.timeout = p.seconds(s.Language, "TimeoutSeconds", 1)

@@ -201,8 +201,8 @@ func TestHTTPTaskErrors(t *testing.T) {
 		{"basic", "/binary", nil, "States.Runtime", "valid string", false},
 		{"basic", "/large", nil, "States.DataLimitExceeded", "exceeding the maximum number of bytes", true},
 		{"basic", "/echo", object{"Headers": object{"X-Amz-Date": "x"}}, "States.Runtime", "The header 'X-Amz-Date' is not allowed", false},
-		{"basic", "/echo", object{"Method": "TRACE"}, "States.Runtime", "'Method' has an invalid format", false},
-		{"basic", "/echo", object{"Nonsense": 1}, "States.Runtime", "'Nonsense' is not supported", false},
+		{"basic", "/echo", object{"Method": nil, "Method.$": "States.Format('TRACE')"}, "States.Runtime", "'Method' has an invalid format", false},
+		{"basic", "/echo", object{"Transform": object{"RequestBodyEncoding": "XML"}}, "States.Runtime", "'RequestBodyEncoding' has an invalid format", false},
 		{"key", "/echo", object{"RequestBody": "text"}, "States.Runtime", "cannot be merged", false},
 		{"refused", "/echo", nil, "Events.ConnectionResource.InvalidConnectionState", "DEAUTHORIZED", true},
 		{"none", "/echo", nil, "Events.ConnectionResource.ResourceNotFound", "does not exist", true},
@@ -213,7 +213,9 @@ func TestHTTPTaskErrors(t *testing.T) {
 		}
 		parameters := object{"ApiEndpoint": a.URL + c.path, "Method": "POST", "Authentication": object{"ConnectionArn": arn}}
 		for k, v := range c.more {
-			parameters[k] = v
+			if parameters[k] = v; v == nil {
+				delete(parameters, k)
+			}
 		}
 		got := d.try(parameters, nil)
 		cause, _ := got["cause"].(string)

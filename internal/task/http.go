@@ -106,7 +106,7 @@ func httpResult(answer *httpcall.Response, kind string) *value.Doc {
 	b := append([]byte(`{"Headers":`), value.Append(nil, headers)...)
 	b = append(b, `,"ResponseBody":`...)
 	if (kind == "" || strings.HasSuffix(kind, "json")) && value.Valid(answer.Body) == nil {
-		b = append(b, answer.Body...)
+		b = value.Compact(b, answer.Body)
 	} else {
 		b = value.AppendString(b, strings.ToValidUTF8(string(answer.Body), "\ufffd"))
 	}
