@@ -42,7 +42,7 @@ type parcel struct {
 }
 
 const (
-	gatherDelay = 100 * time.Millisecond
+	gatherDelay = 20 * time.Millisecond
 	retryDelay  = time.Second
 	closeTime   = 3 * time.Second // for what is pending at the end
 	spansAtOnce = 2048            // about; an execution's spans stay together

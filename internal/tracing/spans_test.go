@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/newel-run/newel/asl"
 	"github.com/newel-run/newel/asl/value"
@@ -114,7 +115,9 @@ const wantOutline = `m FAILED Sorry failed=true
   Sorry FAILED Sorry failed=true
 `
 
-func TestSpansFollowTheHistory(t *testing.T) {
+func TestSpansFollowTheHistory(t *testing.T) { synctest.Test(t, spansFollowTheHistory) }
+
+func spansFollowTheHistory(t *testing.T) {
 	x, events := history(t)
 	spans := Spans(x, events)
 	if got := outline(spans); got != wantOutline {
@@ -141,7 +144,9 @@ func TestSpansFollowTheHistory(t *testing.T) {
 }
 
 // TestEncodings reads what both encodings wrote back into the same form.
-func TestEncodings(t *testing.T) {
+func TestEncodings(t *testing.T) { synctest.Test(t, encodings) }
+
+func encodings(t *testing.T) {
 	x, events := history(t)
 	spans := Spans(x, events)
 	resource := texts("service.name", "s")

@@ -19,8 +19,10 @@ package tracing
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/newel-run/newel/internal/aws"
@@ -113,15 +115,20 @@ func (t *Tracer) Changed(c *engine.Change, p *service.Protection) engine.Write {
 	if _, traced := t.context(c.ARN, &c.Meta); !traced {
 		return nil
 	}
-	return t.owe(owed{ARN: c.ARN}, c.At, p)
+	return t.owe(c.ARN, owed{ARN: c.ARN}, c.At, p)
 }
 
-func (t *Tracer) owe(o owed, at time.Time, p *service.Protection) engine.Write {
+// chains are how many traces of one partition are sent at the same time. What waits behind them, while the receiver is
+// down, waits in the store and not in memory.
+const chains = 4
+
+func (t *Tracer) owe(arn string, o owed, at time.Time, p *service.Protection) engine.Write {
 	input, err := json.Marshal(o)
 	if err != nil {
 		panic(err)
 	}
-	entry := outbox.Entry{Protection: p, Accepted: at, MaxTries: 1 << 30, Request: outbox.Call{Service: "traces", Operation: "Export", Input: input}}
+	sum := sha256.Sum256([]byte(arn))
+	entry := outbox.Entry{Chain: strconv.Itoa(int(sum[0] % chains)), Protection: p, Accepted: at, MaxTries: 1 << 30, Request: outbox.Call{Service: "traces", Operation: "Export", Input: input}}
 	return func(p store.Partition, tx store.Tx) (func(), error) { return t.outbox.Put(p, tx, entry) }
 }
 
@@ -133,7 +140,7 @@ func (t *Tracer) Express(arn string, m *engine.Meta, history []machine.HistoryEv
 	}
 	spans := Spans(execution(arn, m, c), history)
 	if stored {
-		return t.owe(owed{Spans: spans}, time.UnixMilli(history[len(history)-1].Time), p)
+		return t.owe(arn, owed{Spans: spans}, time.UnixMilli(history[len(history)-1].Time), p)
 	}
 	t.export.offer(spans)
 	return nil
