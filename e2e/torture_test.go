@@ -3,20 +3,16 @@ package e2e
 import (
 	"archive/zip"
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"net/url"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // work is a function that takes its time, and fails the first time that it sees some of its inputs.
@@ -44,45 +40,19 @@ const torture = `{"StartAt":"Both","States":{
 // TestTortureKill kills the server with -9 at random moments while executions with slow tasks, waits, retries and
 // parallel branches run, and restarts it: all of them finish with the right output, and their histories have no gap and
 // no repetition. NEWEL_TORTURE=full runs 500 executions and ten kills.
-func TestTortureKill(t *testing.T) { tortureKill(t) }
-
-// TestTortureKillPostgres is the same with the data in the PostgreSQL database that NEWEL_TEST_POSTGRES names, in a schema of
-// its own. The lease of a killed server is taken over by the next one.
-func TestTortureKillPostgres(t *testing.T) {
-	database := os.Getenv("NEWEL_TEST_POSTGRES")
-	if database == "" {
-		t.Skip("SKIPPED: NEWEL_TEST_POSTGRES names no PostgreSQL database (a postgres:// URL)")
-	}
-	u, err := url.Parse(database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	schema := fmt.Sprintf("newel_torture_%d", rand.Uint32())
-	q := u.Query()
-	q.Set("search_path", schema)
-	u.RawQuery = q.Encode()
-	t.Cleanup(func() {
-		conn, err := pgx.Connect(context.Background(), database)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer conn.Close(context.Background())
-		if _, err := conn.Exec(context.Background(), "DROP SCHEMA IF EXISTS "+schema+" CASCADE"); err != nil {
-			t.Error(err)
-		}
-	})
-	tortureKill(t, "--store", u.String())
+func TestTortureKill(t *testing.T) {
+	disturbed(t, func(s *server) { s.kill(); s.start() })
 }
 
-func tortureKill(t *testing.T, flags ...string) {
+// disturbed runs the executions while disturb is called at random moments.
+func disturbed(t *testing.T, disturb func(s *server), flags ...string) {
 	t.Helper()
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("SKIPPED: python3 is not here")
 	}
-	executions, kills := 60, 3
+	executions, times := 60, 3
 	if os.Getenv("NEWEL_TORTURE") == "full" {
-		executions, kills = 500, 10
+		executions, times = 500, 10
 	}
 	s := newServer(t, append(flags, "--limit", "lambda-workers=8")...)
 	s.start()
@@ -107,10 +77,9 @@ func tortureKill(t *testing.T, flags ...string) {
 			arns[i] = strings.Replace(machine.StateMachineArn, ":stateMachine:", ":execution:", 1) + fmt.Sprintf(":e-%d", i)
 		}
 	})
-	for range kills {
+	for range times {
 		time.Sleep(time.Duration(100+rand.IntN(900)) * time.Millisecond) // a random moment: what the test is about
-		s.kill()
-		s.start()
+		disturb(s)
 	}
 	starts.Wait()
 	for i, arn := range arns {
@@ -147,7 +116,7 @@ func checkExecution(t *testing.T, s *server, arn string, n int) {
 	t.Helper()
 	var d struct{ Status, Output, Error, Cause string }
 	for deadline := time.Now().Add(2 * time.Minute); d.Status != "SUCCEEDED"; {
-		if err := s.states("DescribeExecution", map[string]any{"executionArn": arn}, &d); err != nil {
+		if err := s.again(func() error { return s.states("DescribeExecution", map[string]any{"executionArn": arn}, &d) }); err != nil {
 			t.Fatalf("execution %d: %v", n, err)
 		}
 		if d.Status != "RUNNING" && d.Status != "SUCCEEDED" || time.Now().After(deadline) {
