@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,6 +41,8 @@ type committer struct {
 	queue []*group
 	next  uint64
 
+	until atomic.Int64 // when the lease may be over, in nanoseconds after the link's start
+
 	ready   chan struct{} // something was queued
 	once    sync.Once
 	closing chan struct{} // Close waits
@@ -52,6 +55,7 @@ func startCommitter(s *Store, config *pgx.ConnConfig, l *lease) *committer {
 		s: s, config: config, lease: l, next: l.commit + 1,
 		ready: make(chan struct{}, 1), closing: make(chan struct{}), quit: make(chan struct{}), ended: make(chan struct{}),
 	}
+	c.extended(l.taken.Sub(s.link.start))
 	go c.run()
 	return c
 }
@@ -80,6 +84,15 @@ func (c *committer) add(part *partition, own *layer) *group {
 	default:
 	}
 	return g
+}
+
+// confirm returns what a transaction that wrote nothing waits for: the last group of its partition, or an empty one if the
+// lease may be over and the rows in the layer somebody else's to change. The partition is held.
+func (c *committer) confirm(part *partition) *group {
+	if time.Since(c.s.link.start) < time.Duration(c.until.Load()) {
+		return part.last.Load()
+	}
+	return c.add(part, &layer{})
 }
 
 func (c *committer) take() *group {
@@ -131,8 +144,9 @@ func (c *committer) run() {
 func (c *committer) finish(g *group, err error) {
 	if g.err = err; err == nil {
 		for _, w := range g.writes {
-			w.part.settle(w.layer, g.number)
+			w.part.settle(w.layer, g.number, &c.s.recent)
 		}
+		c.s.recent.trim()
 	}
 	g.writes = nil
 	close(g.done)
@@ -146,7 +160,7 @@ func (c *committer) commit(g *group) error {
 		if err := c.s.failure.err(); err != nil {
 			return err
 		}
-		sent := false
+		sent, begun := false, time.Since(c.s.link.start)
 		err := c.attempt(timeout, func(ctx context.Context) error {
 			sent = true
 			return c.conn.SendBatch(ctx, c.statements(g)).Close()
@@ -160,7 +174,7 @@ func (c *committer) commit(g *group) error {
 		}
 		if err == nil {
 			c.s.full.Store(false)
-			c.s.link.found()
+			c.extended(begun)
 			return nil
 		}
 		if !passes(err) {
@@ -214,6 +228,12 @@ func (c *committer) givesUp() bool {
 	}
 }
 
+// extended notes that the lease begins anew, at the latest when the statement that did it was begun.
+func (c *committer) extended(begun time.Duration) {
+	c.until.Store(int64(begun + c.lease.length))
+	c.s.link.found()
+}
+
 // trouble notes a failed attempt.
 func (c *committer) trouble(err error) {
 	if away(err) {
@@ -257,7 +277,7 @@ func (c *committer) renew() time.Duration {
 	if c.s.failure.err() != nil {
 		return c.lease.length
 	}
-	lost := false
+	lost, begun := false, time.Since(c.s.link.start)
 	err := c.attempt(c.lease.length, func(ctx context.Context) error {
 		tag, err := c.conn.Exec(ctx, renewLease, c.lease.owner, c.lease.epoch, c.lease.length.Milliseconds())
 		lost = err == nil && tag.RowsAffected() == 0
@@ -269,7 +289,7 @@ func (c *committer) renew() time.Duration {
 			c.s.failureIf(err)
 		}
 	case err == nil:
-		c.s.link.found()
+		c.extended(begun)
 	case passes(err):
 		c.trouble(err)
 		return min(c.lease.length/3, 250*time.Millisecond)

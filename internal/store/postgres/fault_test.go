@@ -51,6 +51,10 @@ func counter(t *testing.T, s store.Store, p store.Partition) (n uint64) {
 	return n
 }
 
+func read(t *testing.T, s store.Store) error {
+	return s.View(t.Context(), 1, func(r store.Reader) error { _, err := r.Get([]byte("n")); return err })
+}
+
 // exactlyOnce increments counters while disturb runs: each acknowledged increment must have happened, each refused one not.
 func exactlyOnce(t *testing.T, s *postgres.Store, disturb func()) {
 	t.Helper()
@@ -205,9 +209,7 @@ func TestAway(t *testing.T) {
 	p.cut()
 	for _, call := range []func() error{
 		func() error { return s.Update(t.Context(), 1, increment) },
-		func() error {
-			return s.View(t.Context(), 1, func(r store.Reader) error { _, err := r.Get([]byte("n")); return err })
-		},
+		func() error { return read(t, s) },
 	} {
 		if err := call(); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("new work: %v, want ErrUnavailable", err)
@@ -244,7 +246,7 @@ func TestFenced(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.cut()
-	waitFor(t, func() bool { return errors.Is(first.Update(t.Context(), 1, increment), store.ErrUnavailable) })
+	waitFor(t, func() bool { return errors.Is(read(t, first), store.ErrUnavailable) })
 	late := make(chan error, 1)
 	go func() {
 		late <- first.Update(store.Finishing(t.Context()), 1, func(tx store.Tx) error { tx.Set([]byte("late"), nil); return nil })
@@ -403,5 +405,24 @@ func TestRefusals(t *testing.T) {
 	}
 	if text := postgres.Describe("postgres://u:secret@db.example:5433/newel"); text != "newel at db.example:5433" {
 		t.Error(text)
+	}
+}
+
+// A transaction that only reads may find its rows in memory: of an owner whose lease is over they are not given out.
+func TestFencedReader(t *testing.T) {
+	d, p := newDatabase(t), newProxy(t)
+	first := open(t, d.url(p.address()), quick)
+	if err := first.Update(t.Context(), 1, increment); err != nil {
+		t.Fatal(err)
+	}
+	p.cut()
+	second := open(t, d.url(""), quick)
+	if err := second.Update(t.Context(), 1, increment); err != nil {
+		t.Fatal(err)
+	}
+	p.restore()
+	err := first.Update(store.Finishing(t.Context()), 1, func(tx store.Tx) error { _, err := tx.Get([]byte("n")); return err })
+	if !errors.Is(err, store.ErrFenced) {
+		t.Errorf("a read of the former owner: %v, want ErrFenced", err)
 	}
 }

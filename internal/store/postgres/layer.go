@@ -14,7 +14,8 @@ const degree = 8
 type row struct {
 	key, value []byte
 	deleted    bool
-	group      uint64 // the group that carries it; 0 in a transaction's own layer
+	group      uint64 // the group that carries it, in a partition's layer
+	kept       uint64 // not 0: the database has it too, and this copy of it has this number
 }
 
 func before(a, b row) bool { return bytes.Compare(a.key, b.key) < 0 }
@@ -95,11 +96,17 @@ func (l *layer) add(top *layer, group uint64) {
 	})
 }
 
-// settle takes out what a group has made durable with top, unless later groups have written it again.
-func (l *layer) settle(top *layer, group uint64) {
+// settle takes out what a group has made durable with top, unless later groups have written it again. Rows that keep wants
+// stay, as copies of what the database has.
+func (l *layer) settle(top *layer, group uint64, keep func(r *row) bool) {
 	top.each(func(r row) {
-		if mine, ok := l.rows.Get(r); ok && mine.group == group {
-			l.rows.Delete(r)
+		mine, ok := l.rows.Get(r)
+		switch {
+		case !ok || mine.group != group || mine.kept != 0:
+		case keep(&mine):
+			l.rows.Set(mine)
+		default:
+			l.rows.Delete(mine)
 		}
 	})
 	if len(top.spans) > 0 {

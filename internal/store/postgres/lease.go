@@ -20,6 +20,7 @@ type lease struct {
 	epoch  int64
 	commit uint64 // number of the last commit when the lease was taken
 	length time.Duration
+	taken  time.Time // at the latest
 }
 
 // held is what the lease's row says.
@@ -93,6 +94,7 @@ func takeLease(ctx context.Context, db *pgxpool.Pool, length time.Duration, l *l
 
 // grab takes the lease from an owner: by force only if that one is known to have ended.
 func (l *lease) grab(ctx context.Context, db *pgxpool.Pool, from held, force bool) (bool, error) {
+	l.taken = time.Now()
 	rows, err := db.Query(ctx, grabLease, l.owner, process(), l.length.Milliseconds(), from.owner, from.epoch, force)
 	if err != nil {
 		return false, err

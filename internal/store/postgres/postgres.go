@@ -73,6 +73,7 @@ type Store struct {
 	failure    *failure
 	committer  *committer
 	partitions []partition
+	recent     recent
 	full       atomic.Bool // the database has no space left
 
 	life   sync.RWMutex // held for reading by every call, for writing by Close

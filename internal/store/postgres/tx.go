@@ -122,8 +122,9 @@ func (p *pages) fetch() bool {
 // tx collects a transaction's writes over what its partition holds.
 type tx struct {
 	reader
-	part *partition
-	own  layer
+	part   *partition
+	recent *recent
+	own    layer
 }
 
 var _ store.Tx = (*tx)(nil)
@@ -135,7 +136,11 @@ func (t *tx) Get(key []byte) ([]byte, error) {
 	if r, ok := t.part.pending(key); ok {
 		return r.value, nil
 	}
-	return t.reader.Get(key)
+	v, err := t.reader.Get(key)
+	if v != nil {
+		t.part.keep(row{key: append([]byte{}, key...), value: v}, t.recent)
+	}
+	return v, err
 }
 
 // Scan reads what was there when the iteration began. The layers are copied before the database is read: it can only have

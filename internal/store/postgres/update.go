@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -19,7 +20,7 @@ type partition struct {
 	last atomic.Pointer[group]
 
 	mu    sync.Mutex // guards layer, which the committer empties while transactions read it
-	layer layer
+	layer layer      // what is not durable yet, and what is kept of the rest
 }
 
 func (p *partition) init(id store.Partition) {
@@ -46,10 +47,19 @@ func (p *partition) apply(own *layer, g *group) {
 	p.last.Store(g)
 }
 
-func (p *partition) settle(own *layer, number uint64) {
+func (p *partition) settle(own *layer, number uint64, kept *recent) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.layer.settle(own, number)
+	p.layer.settle(own, number, func(r *row) bool { return kept.keep(p, r) })
+}
+
+// keep puts a row that was read from the database into the layer. The partition is held.
+func (p *partition) keep(r row, kept *recent) {
+	if kept.keep(p, &r) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.layer.put(r)
+	}
 }
 
 // acquire takes the partition. The look at the link is for a partition that is held by someone who waits for the database.
@@ -98,10 +108,10 @@ func (s *Store) Update(ctx context.Context, p store.Partition, fn func(store.Tx)
 }
 
 // transact runs fn and applies what it wrote. It returns the group to wait for: its own, or the last one that it could
-// have read.
+// have read; if the lease may be over, one that finds out.
 func (s *Store) transact(ctx context.Context, part *partition, fn func(store.Tx) error) (*group, error) {
 	defer func() { <-part.writer }()
-	t := &tx{reader: reader{rows: &latest{s: s, ctx: ctx, p: part.id}}, part: part}
+	t := &tx{reader: reader{rows: &latest{s: s, ctx: ctx, p: part.id}}, part: part, recent: &s.recent}
 	err := fn(t)
 	if err == nil {
 		err = t.err
@@ -109,8 +119,11 @@ func (s *Store) transact(ctx context.Context, part *partition, fn func(store.Tx)
 	if err == nil && !t.own.empty() && s.full.Load() && !store.IsFinishing(ctx) {
 		return nil, store.ErrFull // says nothing of what was read
 	}
-	if err != nil || t.own.empty() {
-		return part.last.Load(), err
+	switch {
+	case errors.Is(err, store.ErrUnavailable):
+		return nil, err // neither does this
+	case err != nil || t.own.empty():
+		return s.committer.confirm(part), err
 	}
 	return s.committer.add(part, &t.own), nil
 }
