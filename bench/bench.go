@@ -32,6 +32,7 @@ type Options struct {
 	Waiting  int           // executions of J4; 10,000 if zero
 	Out      io.Writer     // the report; standard output if nil
 	Flags    []string      // further flags of serve
+	Store    string        // postgres:// URL of a database on which each job is run too; "" for none
 }
 
 // Run measures and reports. It stops every process that it started.
@@ -68,6 +69,12 @@ func Run(ctx context.Context, o Options) error {
 		if err := j.run(ctx, r); err != nil {
 			return fmt.Errorf("%s: %w", j.name, err)
 		}
+		if o.Store != "" {
+			r.say("%s  %s, with the data in PostgreSQL", j.name, j.title)
+			if err := r.onDatabase(ctx, j.run); err != nil {
+				return fmt.Errorf("%s: %w", j.name, err)
+			}
+		}
 	}
 	return nil
 }
@@ -75,9 +82,10 @@ func Run(ctx context.Context, o Options) error {
 // run is one run of the jobs.
 type run struct {
 	Options
-	dir    string
-	limits limits
-	data   int
+	dir      string
+	limits   limits
+	data     int
+	database *database // on which the servers keep their data; nil for the data directory
 }
 
 func (r *run) say(format string, args ...any) { fmt.Fprintf(r.Out, format+"\n", args...) }

@@ -31,7 +31,8 @@ func startServer(ctx context.Context, r *run, data string) (*server, time.Durati
 	}
 	listen := "127.0.0.1:" + port
 	s := &server{url: "http://" + listen, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 512}}}
-	s.cmd = exec.CommandContext(ctx, r.Binary, append([]string{"serve", "--listen", listen, "--data", data}, r.Flags...)...)
+	flags := append([]string{"serve", "--listen", listen, "--data", data}, r.database.flags(data)...)
+	s.cmd = exec.CommandContext(ctx, r.Binary, append(flags, r.Flags...)...)
 	s.cmd.Stderr = os.Stderr
 	start := time.Now()
 	if err := s.cmd.Start(); err != nil {

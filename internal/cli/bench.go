@@ -29,6 +29,7 @@ func (a *app) benchCommand() *cobra.Command {
 	f.DurationVar(&o.Duration, "duration", 5*time.Second, "length of each measurement of throughput")
 	f.IntSliceVar(&o.Clients, "clients", []int{1, 16, 128}, "numbers of clients of J2 and J7")
 	f.IntVar(&o.Waiting, "waiting", 10_000, "executions of J4")
+	f.StringVar(&o.Store, "store", "", "postgres://... database on which each job is run too")
 	f.StringArrayVar(&o.Flags, "serve-flag", nil, "further flag of the servers, as --serve-flag=--limit=... (repeatable)")
 	return cmd
 }
