@@ -102,7 +102,7 @@ func (e *Engine) load(ctx context.Context, x *execution) error {
 	var meta *Meta
 	var revision uint64
 	var root machine.Piece
-	err := e.cfg.Store.View(ctx, x.p.id, func(rd store.Reader) (err error) {
+	err := e.cfg.Store.View(store.Repeatable(ctx), x.p.id, func(rd store.Reader) (err error) {
 		meta, revision, root, err = readExecution(rd, x.arn)
 		return err
 	})
@@ -142,6 +142,17 @@ func readExecution(rd store.Reader, arn string) (*Meta, uint64, machine.Piece, e
 // loadFailed carries an error of the store through Step, whose look-up has no place for one.
 type loadFailed struct{ err error }
 
+// catchLoad turns a panic with loadFailed into an error; it is deferred.
+func catchLoad(err *error) {
+	if r := recover(); r != nil {
+		f, ok := r.(loadFailed)
+		if !ok {
+			panic(r)
+		}
+		*err = f.err
+	}
+}
+
 // lookup is Step's view of the execution.
 func (e *Engine) lookup(ctx context.Context, x *execution) machine.Pieces {
 	return func(k machine.Key) machine.Piece {
@@ -149,7 +160,7 @@ func (e *Engine) lookup(ctx context.Context, x *execution) machine.Pieces {
 			return p
 		}
 		var piece machine.Piece
-		err := e.cfg.Store.View(ctx, x.p.id, func(rd store.Reader) error {
+		err := e.cfg.Store.View(store.Repeatable(ctx), x.p.id, func(rd store.Reader) error {
 			b, err := rd.Get(pieceKey(x.arn, k))
 			if err != nil || b == nil {
 				return err
@@ -167,15 +178,7 @@ func (e *Engine) lookup(ctx context.Context, x *execution) machine.Pieces {
 
 // step calls machine.Step and turns a failed look-up into an error.
 func (e *Engine) step(ctx context.Context, x *execution, ev machine.Event) (res machine.Result, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			f, ok := r.(loadFailed)
-			if !ok {
-				panic(r)
-			}
-			err = f.err
-		}
-	}()
+	defer catchLoad(&err)
 	if e.cfg.Gone != nil {
 		ev.Gone = func(activity string) bool { return e.cfg.Gone(ctx, x.arn, activity) }
 	}

@@ -36,15 +36,7 @@ func (e *Engine) changes(ctx context.Context, c *commit) (err error) {
 	if e.cfg.Changed == nil || !c.starting && !c.redriving && !c.ended() {
 		return nil
 	}
-	defer func() {
-		if r := recover(); r != nil {
-			f, ok := r.(loadFailed)
-			if !ok {
-				panic(r)
-			}
-			err = f.err
-		}
-	}()
+	defer catchLoad(&err)
 	stored := e.lookup(ctx, c.x)
 	pieces := func(k machine.Key) machine.Piece {
 		for _, ch := range c.result.Changes {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -26,22 +27,29 @@ type Description struct {
 // Describe reads an execution, or ErrNotFound. It does not hold up the execution.
 func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error) {
 	d := &Description{ARN: arn}
-	err := e.cfg.Store.View(ctx, e.partitionOf(arn).id, func(rd store.Reader) error {
+	err := e.cfg.Store.View(store.Repeatable(ctx), e.partitionOf(arn).id, func(rd store.Reader) (err error) {
+		defer catchLoad(&err)
 		meta, _, root, err := readExecution(rd, arn)
 		if err != nil {
 			return err
 		}
 		d.Meta, d.Root = *meta, root.(*machine.Root)
-		pieces := func(k machine.Key) (piece machine.Piece) {
-			b, getErr := rd.Get(pieceKey(arn, k))
-			if getErr == nil && b != nil {
-				piece, getErr = machine.DecodePiece(k, bytes.Clone(b))
+		pieces := func(k machine.Key) machine.Piece {
+			b, err := rd.Get(pieceKey(arn, k))
+			if err == nil && b == nil {
+				err = fmt.Errorf("%w: a piece of %s is missing", store.ErrCorrupt, arn)
 			}
-			err = errors.Join(err, getErr)
+			if err != nil {
+				panic(loadFailed{err})
+			}
+			piece, err := machine.DecodePiece(k, bytes.Clone(b))
+			if err != nil {
+				panic(loadFailed{err})
+			}
 			return piece
 		}
 		d.Input, d.Output = d.Root.Input(pieces), d.Root.Output(pieces)
-		return err
+		return nil
 	})
 	return d, err
 }

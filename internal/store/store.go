@@ -49,7 +49,7 @@ type Store interface {
 	// effect but through Tx, and must not call the store. ctx is looked at until fn runs; a transaction that was applied
 	// is always awaited. After ErrFailed it is unknown whether the last effects are durable.
 	Update(ctx context.Context, p Partition, fn func(Tx) error) error
-	// View runs fn on a snapshot of a partition without holding up its writer.
+	// View runs fn on a snapshot of a partition without holding up its writer; once, unless Repeatable marks ctx.
 	View(ctx context.Context, p Partition, fn func(Reader) error) error
 	// Partitions is the number of partitions, fixed when the store was created.
 	Partitions() int

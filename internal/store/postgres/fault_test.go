@@ -426,3 +426,55 @@ func TestFencedReader(t *testing.T) {
 		t.Errorf("a read of the former owner: %v, want ErrFenced", err)
 	}
 }
+
+// A View that may be repeated reads what it can from memory, and all of it as of one moment.
+func TestRepeatableView(t *testing.T) {
+	d, p := newDatabase(t), newProxy(t)
+	s := open(t, d.url(p.address()), postgres.Options{Partitions: 16})
+	set := func(v string) {
+		t.Helper()
+		err := s.Update(t.Context(), 1, func(tx store.Tx) error {
+			tx.Set([]byte("a"), []byte(v))
+			tx.Set([]byte("b"), []byte(v))
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	get := func(r store.Reader, key string) string {
+		v, _ := r.Get([]byte(key))
+		return string(v)
+	}
+	set("old")
+	ctx := store.Repeatable(t.Context())
+	runs, got := 0, ""
+	err := s.View(ctx, 1, func(r store.Reader) error {
+		got = get(r, "a")
+		if runs++; runs == 1 {
+			set("new") // between the two reads
+		}
+		got += " " + get(r, "b")
+		return nil
+	})
+	if err != nil || got != "new new" {
+		t.Errorf("%q, %v: half of the View is of another moment", got, err)
+	}
+	err = s.View(ctx, 1, func(r store.Reader) error { // what is not in memory
+		got = get(r, "a") + " " + get(r, "absent")
+		for k := range r.Scan(nil, nil, false) {
+			got += " " + string(k)
+		}
+		return nil
+	})
+	if err != nil || got != "new  a b" {
+		t.Errorf("%q, %v", got, err)
+	}
+	p.cut()
+	runs = 0
+	err = s.View(ctx, 1, func(r store.Reader) error { runs++; got = get(r, "a"); return nil })
+	if err != nil || got != "new" || runs != 1 {
+		t.Errorf("without the database: %q, %v, %d runs", got, err, runs)
+	}
+	p.restore()
+}

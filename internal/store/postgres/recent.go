@@ -1,10 +1,17 @@
 package postgres
 
-import "sync"
+import (
+	"errors"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/newel-run/newel/internal/store"
+)
 
 // recent bounds the durable rows that are kept in the partitions' layers, because a transaction is likely to read what
 // transactions have just written or read. The oldest go first. Only the owner changes rows, so a kept row is right as
-// long as the lease lasts (Store.transact sees to that). Views do not read the layers.
+// long as the lease lasts: Store.transact and viewKept see to that.
 type recent struct {
 	mu    sync.Mutex
 	ring  []keptRow
@@ -84,4 +91,53 @@ func (p *partition) forget(r row) {
 	if mine, ok := p.layer.rows.Get(r); ok && mine.kept == r.kept {
 		p.layer.rows.Delete(mine)
 	}
+}
+
+var errNotKept = errors.New("store: not in memory")
+
+// keptReader reads a partition's layer alone.
+type keptReader struct {
+	part    *partition
+	missed  bool
+	pending bool // something that was read is not durable yet
+}
+
+var _ store.Reader = (*keptReader)(nil)
+
+func (k *keptReader) Get(key []byte) ([]byte, error) {
+	if r, ok := k.part.pending(key); ok && !k.missed {
+		k.pending = k.pending || r.kept == 0
+		return r.value, nil
+	}
+	k.missed = true
+	return nil, errNotKept
+}
+
+// Scan has nothing to go by: what is not in the layer may be in the database.
+func (k *keptReader) Scan([]byte, []byte, bool) iter.Seq2[[]byte, []byte] {
+	return func(func(k, v []byte) bool) { k.missed = true }
+}
+
+// viewKept tries a View in the layer. It is done if all that fn reads is there, the partition does not change
+// meanwhile, and the lease lasts; its result is given out when what it has read is durable.
+func (s *Store) viewKept(part *partition, fn func(store.Reader) error) (done bool, err error) {
+	version, last := part.state()
+	k := &keptReader{part: part}
+	err = fn(k)
+	if now, _ := part.state(); k.missed || now != version {
+		return false, nil
+	}
+	if k.pending {
+		<-last.done
+		if last.err != nil {
+			return true, last.err
+		}
+	}
+	return time.Since(s.link.start) < time.Duration(s.committer.until.Load()), err
+}
+
+func (p *partition) state() (version uint64, last *group) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.version, p.last.Load()
 }

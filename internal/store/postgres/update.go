@@ -21,6 +21,8 @@ type partition struct {
 
 	mu    sync.Mutex // guards layer, which the committer empties while transactions read it
 	layer layer      // what is not durable yet, and what is kept of the rest
+	// version counts what was applied to the layer.
+	version uint64
 }
 
 func (p *partition) init(id store.Partition) {
@@ -45,6 +47,7 @@ func (p *partition) apply(own *layer, g *group) {
 	defer p.mu.Unlock()
 	p.layer.add(own, g.number)
 	p.last.Store(g)
+	p.version++
 }
 
 func (p *partition) settle(own *layer, number uint64, kept *recent) {
@@ -134,7 +137,13 @@ func (s *Store) View(ctx context.Context, p store.Partition, fn func(store.Reade
 		return err
 	}
 	defer s.leave()
-	snap := &snapshot{s: s, ctx: ctx, p: s.partition(p).id}
+	part := s.partition(p)
+	if store.IsRepeatable(ctx) {
+		if done, err := s.viewKept(part, fn); done {
+			return err
+		}
+	}
+	snap := &snapshot{s: s, ctx: ctx, p: part.id}
 	defer snap.end()
 	r := &reader{rows: snap}
 	err := fn(r)
