@@ -72,6 +72,16 @@ const (
 	eventTypesEnd
 )
 
+// Entered reports whether the event is one of a state's beginning.
+func (t EventType) Entered() bool {
+	switch t {
+	case EventChoiceStateEntered, EventFailStateEntered, EventMapStateEntered, EventParallelStateEntered, EventPassStateEntered, EventSucceedStateEntered,
+		EventTaskStateEntered, EventWaitStateEntered:
+		return true
+	}
+	return false
+}
+
 var eventTypeNames = [eventTypesEnd]string{
 	EventActivityFailed:               "ActivityFailed",
 	EventActivityScheduled:            "ActivityScheduled",

@@ -129,7 +129,7 @@ func (a *app) root() *cobra.Command {
 		a.serveCommand(), a.upCommand(), a.destroyCommand(), a.demoCommand(), a.runCommand(), a.validateCommand(),
 		a.startCommand(), a.describeCommand(), a.historyCommand(), a.tailCommand(), a.listCommand(), a.stopCommand(), a.redriveCommand(),
 		a.invokeCommand(), a.mailCommand(), a.sendTaskCommand(), a.graphCommand(), a.stacksCommand(), a.logsCommand(), a.queueCommand(),
-		a.clockCommand(), a.whyCommand(), a.testCommand(),
+		a.clockCommand(), a.whyCommand(), a.topCommand(), a.testCommand(),
 		a.envCommand(), a.doctorCommand(), a.benchCommand(), a.versionCommand(),
 	} {
 		root.AddCommand(failing(c))

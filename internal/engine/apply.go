@@ -44,7 +44,7 @@ func (e *Engine) StartExecution(ctx context.Context, in StartInput) (time.Time, 
 	now := e.now()
 	x.meta = &Meta{Definition: in.Definition, MachineARN: in.MachineARN, Name: in.Name, Start: e.cfg.Clock.Now().UnixMicro(),
 		VersionARN: in.VersionARN, AliasARN: in.AliasARN, Trace: in.Trace, Parent: in.Parent, Token: in.Token, Waiter: in.Waiter, Test: in.Test}
-	x.def = def
+	x.def, x.stats = def, e.stats.machines.of(in.MachineARN)
 	x.pieces = map[machine.Key]machine.Piece{{Kind: machine.KindRoot}: nil}
 	c := commit{x: x, event: machine.Event{Kind: machine.Started, Now: now, Start: &in.Start}, starting: true}
 	if err := e.run(ctx, &c); err != nil {
@@ -238,6 +238,9 @@ func (c *commit) write(tx store.Tx, retention time.Duration) error {
 		return err
 	}
 	c.writeIndex(tx, root.(*machine.Root), retention)
+	if err := c.writeOpen(tx); err != nil {
+		return err
+	}
 	return c.writeTold(tx)
 }
 
@@ -317,6 +320,7 @@ func (c *commit) writeIndex(tx store.Tx, root *machine.Root, retention time.Dura
 // carryOut does, after the commit, what the step commands.
 func (e *Engine) carryOut(c *commit) {
 	x := c.x
+	e.count(c)
 	for _, f := range c.after {
 		f()
 	}
@@ -358,7 +362,7 @@ func (e *Engine) carryOut(c *commit) {
 		}
 	}
 	if c.result.More {
-		e.resume(x.arn)
+		e.resume(x.meta.MachineARN, x.arn)
 	}
 	if c.ended() {
 		e.watch.ended(x.arn)
@@ -373,9 +377,9 @@ func (e *Engine) carryOut(c *commit) {
 }
 
 // resume goes on with an execution whose last step ran out of budget.
-func (e *Engine) resume(arn string) {
+func (e *Engine) resume(machineARN, arn string) {
 	done := e.working()
-	e.work.Go(func() {
+	e.steps.add(machineARN, job{run: func() {
 		defer done()
 		if e.ctx.Err() != nil {
 			return
@@ -383,5 +387,5 @@ func (e *Engine) resume(arn string) {
 		if _, err := e.Deliver(e.ctx, arn, machine.Event{Kind: machine.Continue}); err != nil && e.ctx.Err() == nil {
 			e.cfg.Log.Error("execution could not continue", "execution", arn, "error", err)
 		}
-	})
+	}})
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/newel-run/newel/asl"
 	"github.com/newel-run/newel/internal/store"
@@ -20,6 +21,7 @@ type execution struct {
 	mu       turn
 	meta     *Meta // nil until loaded
 	def      *asl.Definition
+	stats    *machineStats // of its machine
 	revision uint64
 	more     bool // a continuation row is stored
 	pieces   map[machine.Key]machine.Piece
@@ -38,15 +40,16 @@ func (t turn) give() { <-t }
 
 // cache holds the executions of a partition that are in use, and the last few that were.
 type cache struct {
-	mu    sync.Mutex
-	byARN map[string]*execution
-	idle  list.List // least recently used first
-	keep  int
+	mu      sync.Mutex
+	byARN   map[string]*execution
+	idle    list.List // least recently used first
+	keep    int
+	evicted *atomic.Uint64
 }
 
-func (c *cache) init(keep int) {
+func (c *cache) init(keep int, evicted *atomic.Uint64) {
 	c.byARN = map[string]*execution{}
-	c.keep = keep
+	c.keep, c.evicted = keep, evicted
 }
 
 // acquire returns the execution's entry, locked.
@@ -91,6 +94,7 @@ func (x *execution) release(forget bool) {
 	for c.idle.Len() > c.keep {
 		old := c.idle.Remove(c.idle.Front()).(*execution)
 		delete(c.byARN, old.arn)
+		c.evicted.Add(1)
 	}
 }
 
@@ -114,6 +118,8 @@ func (e *Engine) load(ctx context.Context, x *execution) error {
 		return fmt.Errorf("engine: definition of %s: %w", x.arn, err)
 	}
 	x.meta, x.def, x.revision = meta, def, revision
+	x.stats = e.stats.machines.of(meta.MachineARN)
+	e.stats.loaded.Add(1)
 	x.more = root.(*machine.Root).More()
 	x.pieces = map[machine.Key]machine.Piece{{Kind: machine.KindRoot}: root}
 	return nil

@@ -94,20 +94,26 @@ func (c *commit) writeCancel(tx store.Tx, a machine.Attempt) error {
 	return nil
 }
 
-// settle does, on a goroutine of its own, what is owed, until it is done.
-func (e *Engine) settle(p *partition, d debt) {
-	done := e.working()
-	e.work.Go(func() {
-		defer done()
-		for delay := 10 * time.Millisecond; e.ctx.Err() == nil; delay = min(2*delay, 10*time.Second) {
-			err := e.settleOnce(p, d)
-			if err == nil || e.ctx.Err() != nil {
-				return
-			}
-			e.cfg.Log.Error("what an execution owes could not be done; trying again", "execution", d.arn, "error", err)
-			e.pause(delay)
+// settle has what is owed done, again and again until it is.
+func (e *Engine) settle(p *partition, d debt) { e.settleAfter(p, d, 10*time.Millisecond, e.working()) }
+
+func (e *Engine) settleAfter(p *partition, d debt, delay time.Duration, done func()) {
+	e.settling.add("", job{run: func() {
+		if e.ctx.Err() != nil {
+			done()
+			return
 		}
-	})
+		err := e.settleOnce(p, d)
+		if err == nil || e.ctx.Err() != nil {
+			done()
+			return
+		}
+		e.cfg.Log.Error("what an execution owes could not be done; trying again", "execution", d.arn, "error", err)
+		e.work.Go(func() {
+			e.pause(delay)
+			e.settleAfter(p, d, min(2*delay, 10*time.Second), done)
+		})
+	}})
 }
 
 func (e *Engine) settleOnce(p *partition, d debt) error {

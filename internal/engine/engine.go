@@ -27,6 +27,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -135,6 +136,7 @@ type Config struct {
 	Retention time.Duration
 	// Cached is how many executions stay in memory between events; 0 means 4,096.
 	Cached int
+	Bounds
 	// Gone reports whether there is no activity of that ARN, as an execution sees it; nil: none is gone. It is asked while
 	// a step is worked out, must be quick and must not call the engine.
 	Gone func(ctx context.Context, execution, activity string) bool
@@ -187,6 +189,11 @@ type Engine struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup // dispatches, continuations, timer loop
 
+	tasks    *fair // dispatches
+	steps    *fair // continuations
+	settling *fair // debts
+
+	stats  stats
 	timers timerLoop
 	watch  watchers
 	test   *testClock // nil without one
@@ -223,6 +230,7 @@ func New(cfg Config) *Engine {
 	if cfg.Cached == 0 {
 		cfg.Cached = 4096
 	}
+	cfg.Bounds = cfg.Bounds.withDefaults()
 	e := &Engine{cfg: cfg}
 	if cfg.TestClock != NoTestClock {
 		e.test = &testClock{Clock: cfg.Clock, naps: map[*nap]bool{}, never: map[pendingKey]bool{}}
@@ -236,8 +244,11 @@ func New(cfg Config) *Engine {
 	e.parts = make([]*partition, n)
 	for i := range e.parts {
 		e.parts[i] = &partition{id: store.Partition(i), outbox: outbox{numbering: newTurn()}}
-		e.parts[i].cache.init(max(cfg.Cached/n, 4))
+		e.parts[i].cache.init(max(cfg.Cached/n, 4), &e.stats.evicted)
 	}
+	e.tasks = newFair(cfg.TasksAtOnce, cfg.TaskBytes, e.work.Go)
+	e.steps = newFair(stepsAtOnce, math.MaxInt64, e.work.Go)
+	e.settling = newFair(debtsAtOnce, math.MaxInt64, e.work.Go)
 	e.timers.init(e)
 	e.watch.init()
 	return e
@@ -274,7 +285,7 @@ func (e *Engine) Start(ctx context.Context) error {
 			e.dispatch(p, entry)
 		}
 		for _, arn := range resumed[i].continuations {
-			e.resume(arn)
+			e.resume("", arn)
 		}
 		for _, d := range resumed[i].debts {
 			e.settle(p, d)
@@ -282,6 +293,7 @@ func (e *Engine) Start(ctx context.Context) error {
 		for _, arn := range resumed[i].express {
 			e.resumeExpress(p, arn)
 		}
+		e.stats.standard.open.Add(resumed[i].open)
 		if resumed[i].due != 0 {
 			e.timers.hint(p.id, resumed[i].due)
 		}

@@ -36,7 +36,8 @@ type expressRun struct {
 	visits map[string]int // tasks sent by state, of a test
 	work   sync.WaitGroup
 	result ExpressResult
-	meta   *Meta // set by the first step
+	meta   *Meta         // set by the first step
+	stats  *machineStats // of its machine; nil of a state that is run by itself
 	// history is all events, for a trace; nil if there is to be none.
 	history []machine.HistoryEvent
 	traced  bool
@@ -68,10 +69,15 @@ func (e *Engine) runToEnd(ctx context.Context, in StartInput) (*expressRun, erro
 	}
 	in.Express = true
 	r := e.expressRun(def, &in, e.cfg.Dispatcher)
-	if err = r.toEnd(ctx); err == nil {
-		r.ended()
+	r.stats = e.stats.machines.of(in.MachineARN)
+	e.stats.began(&e.stats.express, r.stats)
+	if err = r.toEnd(ctx); err != nil {
+		e.stats.express.open.Add(-1)
+		return r, err
 	}
-	return r, err
+	e.stats.over(&e.stats.express, r.stats, r.result.Status)
+	r.ended()
+	return r, nil
 }
 
 // ended tells of the end.
@@ -154,6 +160,9 @@ func (r *expressRun) begin(now time.Time) {
 func (r *expressRun) record(events []machine.HistoryEvent) {
 	if r.inspection != nil {
 		return
+	}
+	if r.stats != nil {
+		r.e.stats.advanced(r.stats, events)
 	}
 	if r.e.cfg.History != nil {
 		r.e.cfg.History(r.in.ARN, r.meta, 0, events)

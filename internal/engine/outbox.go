@@ -22,8 +22,14 @@ type outbox struct {
 	mu      sync.Mutex
 	next    uint64 // number of the next entry; changed only with numbering held too
 	pending map[pendingKey]uint64
-	live    []uint64 // numbers given out, ascending; answered ones are taken off at the front
+	live    []sending // numbers given out, ascending; answered ones are taken off at the front
 	done    map[uint64]bool
+}
+
+// sending is a task on its way.
+type sending struct {
+	number uint64
+	since  int64 // when it was scheduled, epoch milliseconds
 }
 
 type pendingKey struct {
@@ -100,7 +106,7 @@ func (o *outbox) sent(entry *outboxEntry) {
 		o.pending, o.done = map[pendingKey]uint64{}, map[uint64]bool{}
 	}
 	o.pending[pendingKey{entry.arn, entry.attempt}] = entry.sequence
-	o.live = append(o.live, entry.sequence)
+	o.live = append(o.live, sending{entry.sequence, entry.started.UnixMilli()})
 }
 
 func (o *outbox) answered(arn string, a machine.Attempt) {
@@ -113,8 +119,8 @@ func (o *outbox) answered(arn string, a machine.Attempt) {
 	}
 	delete(o.pending, k)
 	o.done[n] = true
-	for len(o.live) > 0 && o.done[o.live[0]] {
-		delete(o.done, o.live[0])
+	for len(o.live) > 0 && o.done[o.live[0].number] {
+		delete(o.done, o.live[0].number)
 		o.live = o.live[1:]
 	}
 }
@@ -125,33 +131,79 @@ func (o *outbox) low() uint64 {
 	if len(o.live) == 0 {
 		return o.next
 	}
-	return o.live[0]
+	return o.live[0].number
 }
 
-// dispatch sends a task on a goroutine of its own and applies its outcome.
+// backlog is how many tasks are not answered, and since when the first of them is not, in epoch milliseconds.
+func (o *outbox) backlog() (n int, since int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.live) > 0 {
+		since = o.live[0].since
+	}
+	return len(o.pending), since
+}
+
+// dispatch sends a task and applies its outcome when it is its machine's turn.
 func (e *Engine) dispatch(p *partition, entry *outboxEntry) {
 	done := e.working()
-	e.work.Go(func() {
+	j := job{held: entry.size, lying: entry.size}
+	if e.tasks.crowded() {
+		entry.drop()
+		j.lying = 0
+	}
+	j.run = func() {
 		defer done()
+		if e.ctx.Err() == nil && e.fetch(p, entry) && e.unlock(entry) {
+			e.send(p, entry)
+		}
+	}
+	e.tasks.add(entry.machine, j)
+}
+
+// drop leaves what a task says to its row in the outbox.
+func (o *outboxEntry) drop() { o.task, o.payload, o.dropped = nil, nil, true }
+
+// fetch reads back a task that was dropped; it is not ok if it is no longer wanted or the engine closes first.
+func (e *Engine) fetch(p *partition, entry *outboxEntry) bool {
+	for delay := 10 * time.Millisecond; entry.dropped && e.ctx.Err() == nil; delay = min(2*delay, time.Minute) {
+		var stored *outboxEntry
+		err := e.cfg.Store.View(e.ctx, p.id, func(rd store.Reader) error {
+			stored = nil
+			key := outboxKey(entry.arn, entry.attempt)
+			b, err := rd.Get(key)
+			if err == nil && b != nil {
+				stored, err = decodeOutbox(key, b)
+			}
+			return err
+		})
+		switch {
+		case err == nil && stored == nil:
+			return false
+		case err == nil:
+			*entry = *stored
+		default:
+			e.cfg.Log.Error("a task could not be read back; trying again", "execution", entry.arn, "error", err)
+			e.pause(delay)
+		}
+	}
+	return !entry.dropped
+}
+
+// send sends a task and applies its outcome.
+func (e *Engine) send(p *partition, entry *outboxEntry) {
+	out := e.cfg.Dispatcher.Run(e.ctx, entry.dispatch(p))
+	for delay := 10 * time.Millisecond; e.ctx.Err() == nil; delay = min(2*delay, time.Second) {
+		err := e.outcome(p, entry, out)
+		if err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, store.ErrFailed) || errors.Is(err, store.ErrClosed) {
+			return
+		}
 		if e.ctx.Err() != nil {
 			return
 		}
-		if !e.unlock(entry) {
-			return
-		}
-		out := e.cfg.Dispatcher.Run(e.ctx, entry.dispatch(p))
-		for delay := 10 * time.Millisecond; e.ctx.Err() == nil; delay = min(2*delay, time.Second) {
-			err := e.outcome(p, entry, out)
-			if err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, store.ErrFailed) || errors.Is(err, store.ErrClosed) {
-				return
-			}
-			if e.ctx.Err() != nil {
-				return
-			}
-			e.cfg.Log.Error("a task's answer could not be stored; trying again", "execution", entry.arn, "state", entry.task.State, "error", err)
-			e.pause(delay)
-		}
-	})
+		e.cfg.Log.Error("a task's answer could not be stored; trying again", "execution", entry.arn, "state", entry.task.State, "error", err)
+		e.pause(delay)
+	}
 }
 
 // unlock completes a task that was read back from the store; it is not ok if the engine closes first.
@@ -248,6 +300,7 @@ type resume struct {
 	continuations []string
 	debts         []debt
 	express       []string
+	open          int64 // executions
 	due           int64 // epoch milliseconds of the first timer, 0 for none
 }
 
@@ -264,6 +317,9 @@ func (e *Engine) recover(ctx context.Context, p *partition) (r resume, err error
 			p.outbox.next = binary.BigEndian.Uint64(b)
 		}
 		p.outbox.reserved = p.outbox.next
+		if r.open, err = readOpen(rd); err != nil {
+			return err
+		}
 		var bad error
 		table := store.K(store.TableOutbox)
 		for k, v := range rd.Scan(sequenceKey().End(), table.End(), false) {

@@ -147,6 +147,8 @@ type outboxEntry struct {
 	test     *Test
 	visit    int
 	trace    string
+	size     int64  // of the row
+	dropped  bool   // what the task says is in its row only
 	restored bool   // read back from the store: the task lacks what payload holds
 	payload  []byte // of a restored one: as it lies there
 	mapRun   int    // length of the map run's text in the payload, which the arguments follow
@@ -189,6 +191,7 @@ func (o *outboxEntry) encode() []byte {
 	}
 	head := marshal(r)
 	b := make([]byte, 0, 1+binary.MaxVarintLen32+len(head)+len(run)+len(args))
+	o.size = int64(cap(b))
 	b = append(b, recordVersion)
 	b = binary.AppendUvarint(b, uint64(len(head)))
 	return append(append(append(b, head...), run...), args...)
@@ -237,7 +240,7 @@ func decodeOutbox(key, val []byte) (*outboxEntry, error) {
 	return &outboxEntry{
 		arn: arn, machine: r.Machine, restored: true, payload: append([]byte(nil), val[1+w+int(n):]...), mapRun: r.MapRun, sequence: r.Sequence,
 		started: time.UnixMilli(r.Started).UTC(), task: &r.Task, test: r.Test, visit: r.Visit, trace: r.Trace,
-		attempt: attempt,
+		attempt: attempt, size: int64(len(val)),
 	}, nil
 }
 

@@ -154,6 +154,7 @@ func (e *Engine) fireTimer(d dueTimer) error {
 	if d.timer.Kind == expiryTimer {
 		return e.expire(d)
 	}
+	e.stats.timerLag.Took(e.now().Sub(e.due(d)))
 	_, err := e.Deliver(e.ctx, d.arn, machine.Event{Kind: machine.TimerFired, Timer: d.timer})
 	if errors.Is(err, ErrNotFound) {
 		return e.cfg.Store.Update(store.Finishing(e.ctx), e.partitionOf(d.arn).id, func(tx store.Tx) error {

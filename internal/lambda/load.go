@@ -10,6 +10,14 @@ import (
 // LoadPath is where Load is served.
 const LoadPath = "/_newel/lambda/load"
 
+// Stats is the pool of workers.
+func (s *Service) Stats() runtime.Stats {
+	if s.pool == nil {
+		return runtime.Stats{}
+	}
+	return s.pool.Stats()
+}
+
 // Load answers how many invocations run and wait for a worker, by function: {ARN: {"Running": 1, "Waiting": 0}}.
 func (s *Service) Load() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/newel-run/newel/internal/apigateway"
@@ -30,6 +31,7 @@ import (
 	"github.com/newel-run/newel/internal/lambda"
 	"github.com/newel-run/newel/internal/logs"
 	"github.com/newel-run/newel/internal/mail"
+	"github.com/newel-run/newel/internal/observe"
 	"github.com/newel-run/newel/internal/s3"
 	"github.com/newel-run/newel/internal/sam"
 	"github.com/newel-run/newel/internal/secretsmanager"
@@ -54,6 +56,9 @@ type Node struct {
 	store    store.Store
 	router   *router
 	caller   aws.Caller // router behind what stands in front of every call
+	calls    *observe.Calls
+	owed     atomic.Int64
+	began    time.Time
 	sqs      *sqs.Service
 	sns      *sns.Service
 	events   *events.Service
@@ -86,7 +91,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, served: make(chan error, 1)}
+	n := &Node{cfg: cfg, began: time.Now(), served: make(chan error, 1)}
 	if n.store, err = openStore(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -177,6 +182,7 @@ func (n *Node) start(ctx context.Context, set settings) error {
 	n.gateway.Handle("GET "+lambda.LoadPath, n.gateway.Signed(n.lambda.Load()))
 	n.gateway.Handle("GET "+lambda.CodePath, http.HandlerFunc(n.lambda.ServeCode))
 	n.serveProfiles()
+	n.serveObservations()
 	n.gateway.Handle(apigateway.UserRequestPattern, n.apis)
 	n.gateway.HandleHost(apigateway.ServesHost, n.apis)
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -193,8 +199,9 @@ func (n *Node) compose(ctx context.Context, set settings) error {
 		return err
 	}
 	known.next = n.router
-	n.caller = foreign.New(foreign.Config{Owns: known.owns, Strict: n.cfg.ForeignARNs == "strict", Log: n.cfg.Log}, known)
-	env := &service.Env{Store: n.store, Caller: n.caller, Now: time.Now, Log: n.cfg.Log, Account: n.cfg.Account, Region: n.cfg.Region, BaseURL: n.URL}
+	n.calls = observe.NewCalls(foreign.New(foreign.Config{Owns: known.owns, Strict: n.cfg.ForeignARNs == "strict", Log: n.cfg.Log}, known), n.router.has)
+	n.caller = n.calls
+	env := &service.Env{Store: n.store, Caller: n.caller, Now: time.Now, Log: n.cfg.Log, Account: n.cfg.Account, Region: n.cfg.Region, BaseURL: n.URL, Owed: &n.owed}
 	if err := n.protect(env); err != nil {
 		return err
 	}

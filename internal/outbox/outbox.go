@@ -163,6 +163,13 @@ func (o *Outbox) keep(p store.Partition, n uint64) {
 		live[i-1], live[i] = live[i], live[i-1]
 	}
 	o.live[p] = live
+	o.owe(1)
+}
+
+func (o *Outbox) owe(n int64) {
+	if o.env.Owed != nil {
+		o.env.Owed.Add(n)
+	}
 }
 
 func (o *Outbox) answered(p store.Partition, n uint64) {
@@ -172,6 +179,7 @@ func (o *Outbox) answered(p store.Partition, n uint64) {
 	for i, m := range live {
 		if m == n {
 			o.live[p] = append(live[:i:i], live[i+1:]...)
+			o.owe(-1)
 			break
 		}
 	}

@@ -10,6 +10,7 @@ package service
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/newel-run/newel/internal/aws"
@@ -52,6 +53,7 @@ type Env struct {
 	BaseURL func() string // "http://127.0.0.1:4566": where clients reach this server
 	Vault   Vault         // nil: no KMS
 	Metrics Recorder      // nil: no CloudWatch
+	Owed    *atomic.Int64 // how many calls services owe to others; nil: not counted
 }
 
 // Service is a table of operations. Service values are Callers.

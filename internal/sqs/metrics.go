@@ -1,6 +1,41 @@
 package sqs
 
-import "time"
+import (
+	"context"
+	"time"
+
+	"github.com/newel-run/newel/internal/store"
+)
+
+// Depth is what lies in all queues together.
+type Depth struct{ Queues, Ready, InFlight, Delayed uint64 }
+
+// Depth adds up the counts of the queues, of which there is one small row each.
+func (s *Service) Depth(ctx context.Context) (d Depth, err error) {
+	prefix := append(store.K(store.TableQueue), rowTally)
+	for p := range s.Env.Store.Partitions() {
+		var part Depth
+		err := s.Env.Store.View(ctx, store.Partition(p), func(rd store.Reader) error {
+			part = Depth{}
+			for _, v := range rd.Scan(prefix, prefix.End(), false) {
+				t, err := decodeTally(v)
+				if err != nil {
+					return err
+				}
+				part.Queues++
+				part.Ready += t.ready
+				part.InFlight += t.inFlight
+				part.Delayed += t.delayed
+			}
+			return nil
+		})
+		if err != nil {
+			return d, err
+		}
+		d = Depth{d.Queues + part.Queues, d.Ready + part.Ready, d.InFlight + part.InFlight, d.Delayed + part.Delayed}
+	}
+	return d, nil
+}
 
 // traffic counts what one transaction did with a queue's messages, for its metrics.
 type traffic struct{ sent, sentBytes, received, removed int }

@@ -109,6 +109,7 @@ const (
 	TableExecution  byte = 'x' // engine: pieces of running and finished executions
 	TableHistory    byte = 'h' // engine: history chunks
 	TableOutbox     byte = 'o' // engine: commands not yet answered
+	TableOpen       byte = 'N' // engine: how many executions are open
 	TableContinue   byte = 'n' // engine: steps that ran out of budget
 	TableTimer      byte = 't' // engine: timers by due time
 	TableIndex      byte = 'i' // engine: executions by machine and start time

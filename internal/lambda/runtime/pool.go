@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/newel-run/newel/internal/tally"
 )
 
 // Options are the pool's settings; zero values take the defaults.
@@ -69,6 +71,8 @@ type Pool struct {
 	workers  int // processes that count: not yet told to end
 	starting int // of them, those that have not asked for their first invocation
 	seq      uint64
+	colds    uint64 // workers that were started
+	took     tally.Histogram
 	closed   bool
 	all      map[*worker]struct{} // every worker whose process may still exist
 	done     chan struct{}        // closed by Close
@@ -351,12 +355,22 @@ func (p *Pool) Load() map[string]Load {
 	return all
 }
 
-// Stats counts workers and waiting invocations.
-func (p *Pool) Stats() (workers, waiting int) {
+// Stats is the pool as a whole.
+type Stats struct {
+	Workers, Starting, Busy, Most int
+	Waiting                       int                // invocations without a worker
+	Colds                         uint64             // workers that were started
+	Took                          tally.Distribution // microseconds of invocations, without the time in line
+}
+
+// Stats reads what was counted since the pool was made, and what is under way.
+func (p *Pool) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	s := Stats{Workers: p.workers, Starting: p.starting, Busy: p.workers - p.starting, Most: p.o.MaxWorkers, Colds: p.colds, Took: p.took.Read()}
 	for _, g := range p.groups {
-		waiting += len(g.waiting)
+		s.Waiting += len(g.waiting)
+		s.Busy -= len(g.idle)
 	}
-	return p.workers, waiting
+	return s
 }

@@ -244,7 +244,7 @@ func TestCapQueuesInOrder(t *testing.T) {
 	<-queued // the cap allows no second worker
 	third := begin(p, s, g.order(""))
 	<-queued
-	if workers, _ := p.Stats(); workers != 1 {
+	if workers := p.Stats().Workers; workers != 1 {
 		t.Fatal(workers)
 	}
 	at.Close()
@@ -379,7 +379,7 @@ func TestManyInvocationsOnFewWorkers(t *testing.T) {
 		}()
 	}
 	wg.Wait()
-	if workers, waiting := p.Stats(); workers > 2 || waiting != 0 {
-		t.Fatal(workers, waiting)
+	if s := p.Stats(); s.Workers > 2 || s.Waiting != 0 {
+		t.Fatalf("%+v", s)
 	}
 }

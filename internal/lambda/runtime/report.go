@@ -76,6 +76,7 @@ func (w *worker) report(c *call, r *Result, lines ...string) *Result {
 		w.writeLine(c, "START RequestId: "+c.inv.RequestID+" Version: "+w.spec.Version)
 	} else {
 		took = time.Since(c.started)
+		w.pool.took.Took(took)
 	}
 	for _, l := range lines {
 		w.writeLine(c, l)

@@ -61,6 +61,7 @@ func (p *Pool) start(g *group) {
 	g.starting++
 	p.workers++
 	p.starting++
+	p.colds++
 	p.all[w] = struct{}{}
 	p.wg.Add(1)
 	go w.run()

@@ -30,6 +30,7 @@ type Store struct {
 	runTwice   bool
 	partitions []partition
 	closed     atomic.Bool
+	commits    atomic.Uint64
 	failed     chan struct{}
 }
 
@@ -61,21 +62,25 @@ func (s *Store) Update(ctx context.Context, p store.Partition, fn func(store.Tx)
 		return err
 	}
 	if s.runTwice {
-		if err := run(part, fn, false); err != nil {
+		if _, err := run(part, fn, false); err != nil {
 			return err
 		}
 	}
-	return run(part, fn, true)
+	wrote, err := run(part, fn, true)
+	if wrote {
+		s.commits.Add(1)
+	}
+	return err
 }
 
-func run(part *partition, fn func(store.Tx) error, keep bool) error {
+func run(part *partition, fn func(store.Tx) error, keep bool) (wrote bool, err error) {
 	t := &tx{base: part.published.Load()}
-	err := fn(t)
+	err = fn(t)
 	if err != nil || t.changed == nil || !keep {
-		return err
+		return false, err
 	}
 	part.published.Store(t.changed)
-	return nil
+	return true, nil
 }
 
 // View implements store.Store.
@@ -100,6 +105,9 @@ func (s *Store) partition(p store.Partition) *partition {
 	}
 	return &s.partitions[p]
 }
+
+// Stats implements store.Measured; there is no log and no disk.
+func (s *Store) Stats() store.Stats { return store.Stats{Commits: s.commits.Load()} }
 
 // Partitions implements store.Store.
 func (s *Store) Partitions() int { return len(s.partitions) }

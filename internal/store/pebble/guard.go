@@ -25,6 +25,7 @@ type guard struct {
 	vfs.FS
 	failure  *failure
 	diskFull func()
+	figures  figures
 
 	released  chan struct{} // closed when the store closes: background work is held no longer
 	releasing sync.Once
@@ -188,10 +189,16 @@ func (f *criticalFile) Preallocate(offset, length int64) error {
 }
 
 // Sync implements vfs.File.
-func (f *criticalFile) Sync() error { f.do("fsync", f.File.Sync); return nil }
+func (f *criticalFile) Sync() error {
+	f.do("fsync", func() error { return f.guard.figures.synced(f.name, f.File.Sync) })
+	return nil
+}
 
 // SyncData implements vfs.File.
-func (f *criticalFile) SyncData() error { f.do("fdatasync", f.File.SyncData); return nil }
+func (f *criticalFile) SyncData() error {
+	f.do("fdatasync", func() error { return f.guard.figures.synced(f.name, f.File.SyncData) })
+	return nil
+}
 
 // SyncTo implements vfs.File.
 func (f *criticalFile) SyncTo(length int64) (full bool, err error) {

@@ -81,6 +81,7 @@ func (s *Store) transact(ctx context.Context, part *partition, fn func(store.Tx)
 	}
 	own = &commit{batch: t.take(), durable: make(chan struct{})}
 	part.last.Store(own)
+	s.guard.figures.committed(own.batch.Len())
 	if err := s.db.ApplyNoSyncWait(own.batch, pebble.Sync); err != nil {
 		s.failure.fail(fmt.Errorf("append to the log: %w", err))
 	}

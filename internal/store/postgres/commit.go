@@ -36,6 +36,7 @@ type committer struct {
 	config *pgx.ConnConfig
 	lease  *lease
 	conn   *pgx.Conn // nil while there is none; the loop's own
+	stats  figures
 
 	mu    sync.Mutex // guards what follows
 	queue []*group
@@ -126,7 +127,10 @@ func (c *committer) run() {
 		select {
 		case <-c.ready:
 			for g := c.take(); g != nil; g = c.take() {
-				c.finish(g, c.commit(g))
+				began, writes := time.Now(), len(g.writes)
+				err := c.commit(g)
+				c.stats.committed(writes, began)
+				c.finish(g, err)
 			}
 			renewal.Reset(c.lease.length / 3)
 		case <-renewal.C:

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package node
+
+func cpuSeconds() float64 { return 0 }
