@@ -4,14 +4,73 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"sync"
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/store"
 )
 
-// recall returns the answer that was kept under a token, and forgets those that are no longer needed.
-func (s *Service) recall(tx store.Tx, t aws.Token) (any, error) {
+// kept knows, in memory, under which tokens there may be answers in the store: most tokens are new, and to look for what is not
+// there costs more than the rest of a small operation.
+type kept struct {
+	mu      sync.Mutex
+	sources map[source]*seen
+}
+
+type source struct {
+	partition store.Partition
+	name      string
+}
+
+// seen is what one partition keeps for one source of tokens. It is used inside the partition's transactions only. numbers has
+// every answer in the store, and may have some whose transaction came to nothing; low may be ahead of the store's for
+// the same reason.
+type seen struct {
+	loaded  bool
+	low     uint64 // answers below it are removed or about to be
+	numbers map[uint64]struct{}
+}
+
+// of is what a partition keeps for a token's source, read from the store when it is first asked for; nil without a token.
+func (k *kept) of(tx store.Tx, p store.Partition, t aws.Token) (*seen, error) {
 	if t.Seq == 0 {
+		return nil, nil
+	}
+	k.mu.Lock()
+	if k.sources == nil {
+		k.sources = map[source]*seen{}
+	}
+	s := k.sources[source{p, t.Source}]
+	if s == nil {
+		s = &seen{}
+		k.sources[source{p, t.Source}] = s
+	}
+	k.mu.Unlock()
+	if s.loaded {
+		return s, nil
+	}
+	b, err := tx.Get(onceKey(t, 0))
+	if err != nil {
+		return nil, err
+	}
+	s.low, s.numbers = 1, map[uint64]struct{}{}
+	if b != nil {
+		s.low = binary.BigEndian.Uint64(b)
+	}
+	all := store.K(store.TableOnce, t.Source)
+	for key := range tx.Scan(onceKey(t, s.low), all.End(), false) {
+		s.numbers[binary.BigEndian.Uint64(key[len(key)-8:])] = struct{}{}
+	}
+	s.loaded = true
+	return s, nil
+}
+
+// recall returns the answer that was kept under a token, nil if there is none.
+func (s *Service) recall(tx store.Tx, seen *seen, t aws.Token) (any, error) {
+	if seen == nil {
+		return nil, nil
+	}
+	if _, maybe := seen.numbers[t.Seq]; !maybe {
 		return nil, nil
 	}
 	b, err := tx.Get(onceKey(t, t.Seq))
@@ -24,9 +83,9 @@ func (s *Service) recall(tx store.Tx, t aws.Token) (any, error) {
 	return json.RawMessage(bytes.Clone(b)), nil
 }
 
-func (s *Service) remember(tx store.Tx, c *Context, out any) error {
-	t := c.Token
-	if t.Seq == 0 {
+// remember keeps an answer under its token, and forgets those that are no longer needed.
+func (s *Service) remember(tx store.Tx, seen *seen, c *Context, out any) error {
+	if seen == nil {
 		return nil
 	}
 	b, err := Marshal(out)
@@ -36,8 +95,10 @@ func (s *Service) remember(tx store.Tx, c *Context, out any) error {
 	if err != nil {
 		return err
 	}
-	tx.Set(onceKey(t, t.Seq), b)
-	return forget(tx, t)
+	tx.Set(onceKey(c.Token, c.Token.Seq), b)
+	seen.numbers[c.Token.Seq] = struct{}{}
+	seen.forget(tx, c.Token)
+	return nil
 }
 
 // forgetAfter is how many answers that nobody asks for any more may pile up before they are removed together.
@@ -45,23 +106,18 @@ const forgetAfter = 256
 
 // forget removes the answers below the source's low mark. They are deleted one by one: a store that appends keeps a range
 // deletion in every reader's way.
-func forget(tx store.Tx, t aws.Token) error {
-	b, err := tx.Get(onceKey(t, 0))
-	if err != nil {
-		return err
+func (s *seen) forget(tx store.Tx, t aws.Token) {
+	if t.Low < s.low+forgetAfter {
+		return
 	}
-	low := uint64(1)
-	if b != nil {
-		low = binary.BigEndian.Uint64(b)
+	for n := range s.numbers {
+		if n < t.Low {
+			tx.Delete(onceKey(t, n))
+			delete(s.numbers, n)
+		}
 	}
-	if t.Low < low+forgetAfter {
-		return nil
-	}
-	for k := range tx.Scan(onceKey(t, low), onceKey(t, t.Low), false) {
-		tx.Delete(k)
-	}
+	s.low = t.Low
 	tx.Set(onceKey(t, 0), binary.BigEndian.AppendUint64(nil, t.Low))
-	return nil
 }
 
 func onceKey(t aws.Token, seq uint64) store.Key { return store.K(store.TableOnce, t.Source).U64(seq) }

@@ -87,15 +87,17 @@ func (s *Service) Update(ctx context.Context, c *Context, p store.Partition, fn 
 	run := func(tx store.Tx) error {
 		c.After = c.After[:0]
 		c.Protection = nil
-		kept, err := s.recall(tx, c.Token)
-		if err != nil || kept != nil {
-			out = kept
+		seen, err := s.kept.of(tx, p, c.Token)
+		if err != nil {
+			return err
+		}
+		if out, err = s.recall(tx, seen, c.Token); err != nil || out != nil {
 			return err
 		}
 		if out, err = fn(c, tx); err != nil {
 			return err
 		}
-		return s.remember(tx, c, out)
+		return s.remember(tx, seen, c, out)
 	}
 	err := s.Env.WithKeys(ctx, func() error { return s.Env.Store.Update(ctx, p, run) })
 	if err != nil {

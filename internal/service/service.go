@@ -65,4 +65,5 @@ type Service struct {
 	Place func(account, region, key string) store.Partition
 	// KeyFault is the service's error for KMS's refusal of a data key; nil for KMS's own.
 	KeyFault func(*aws.Error) error
+	kept     kept
 }
