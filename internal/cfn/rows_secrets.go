@@ -30,7 +30,7 @@ var secret = &Type{
 		return i.Ref, map[string]string{"Id": i.Ref}
 	},
 	Update: func(i, old *Instance) ([]Call, error) {
-		c := Call{Service: "secretsmanager", Operation: "UpdateSecret", Input: i.input("Description", "KmsKeyId")}.with("SecretId", i.Ref)
+		c := Call{Service: "secretsmanager", Operation: "UpdateSecret", Input: i.input("KmsKeyId")}.with("SecretId", i.Ref, "Description", i.text("Description"))
 		if changed(i, old, "SecretString") {
 			c = c.with("SecretString", i.get("SecretString"))
 		}
@@ -72,11 +72,7 @@ var ssmParameter = &Type{
 	Missing:    []string{"ParameterNotFound"},
 	Create: func(i *Instance) ([]Call, error) {
 		c := putParameter(i)
-		if o, ok := i.get("Tags").(*value.Object); ok {
-			tags := value.Array{}
-			for k, v := range o.All() {
-				tags = append(tags, object("Key", k, "Value", v))
-			}
+		if tags := parameterTags(i.get("Tags")); len(tags) > 0 {
 			c = c.with("Tags", tags)
 		}
 		return []Call{c}, nil
@@ -85,10 +81,42 @@ var ssmParameter = &Type{
 	Identify: func(i *Instance, answer *value.Object) (string, map[string]string) {
 		return i.Name, map[string]string{"Type": member(answer, "Parameter", "Type"), "Value": strings.Clone(member(answer, "Parameter", "Value"))}
 	},
-	Update: func(i, _ *Instance) ([]Call, error) { return []Call{putParameter(i).with("Overwrite", true)}, nil },
+	Update: func(i, old *Instance) ([]Call, error) {
+		return append([]Call{putParameter(i).with("Overwrite", true)}, retagParameter(i, old)...), nil
+	},
 	Delete: func(i *Instance) []Call { return []Call{call("ssm", "DeleteParameter", "Name", i.Ref)} },
 }
 
 func putParameter(i *Instance) Call {
 	return Call{Service: "ssm", Operation: "PutParameter", Input: i.input("Type", "Value", "Description", "AllowedPattern", "DataType", "Policies", "Tier")}.with("Name", i.Name)
+}
+
+// parameterTags makes a list of tags, which a parameter's template has as an object.
+func parameterTags(v value.Value) (list value.Array) {
+	if o, ok := v.(*value.Object); ok {
+		for k, v := range o.All() {
+			list = append(list, object("Key", k, "Value", textOf(v)))
+		}
+	}
+	return list
+}
+
+func retagParameter(i, old *Instance) (calls []Call) {
+	if !changed(i, old, "Tags") {
+		return nil
+	}
+	now := parameterTags(i.get("Tags"))
+	var gone value.Array
+	for _, t := range parameterTags(old.get("Tags")) {
+		if elementNamed(now, "Key", member(t, "Key")) == nil {
+			gone = append(gone, member(t, "Key"))
+		}
+	}
+	if len(gone) > 0 {
+		calls = append(calls, call("ssm", "RemoveTagsFromResource", "ResourceType", "Parameter", "ResourceId", i.Name).with("TagKeys", gone))
+	}
+	if len(now) > 0 {
+		calls = append(calls, call("ssm", "AddTagsToResource", "ResourceType", "Parameter", "ResourceId", i.Name).with("Tags", now))
+	}
+	return calls
 }

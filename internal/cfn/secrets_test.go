@@ -69,7 +69,10 @@ func TestSecrets(t *testing.T) {
 		t.Errorf("secret %s", first)
 	}
 	// A change beside it leaves the password; one of its kind makes a new one.
-	deploy("UpdateStack", strings.Replace(withSecrets, "of the database", "of it", 1))
+	deploy("UpdateStack", strings.NewReplacer("of the database", "of it", "Tags: {team: x}", "Tags: {owner: y}").Replace(withSecrets))
+	if tags := w.must("ssm", "ListTagsForResource", "ResourceType", "Parameter", "ResourceId", "/made"); tags != `{"TagList":[{"Key":"owner","Value":"y"}]}` {
+		t.Errorf("the parameter's tags %s", tags)
+	}
 	if w.secretValue(outputs["Secret"]) != first {
 		t.Error("a new password without need")
 	}

@@ -372,33 +372,25 @@ func TestHTTPStack(t *testing.T) {
 	defer server.Close()
 	d := newDisk(t)
 	defer d.stop()
-	must := func(name, operation string, in object) object {
-		t.Helper()
-		out, message, code := d.call(name, operation, in)
-		if code != "" {
-			t.Fatalf("%s: %s %s", operation, code, message)
-		}
-		return out
-	}
-	must("secretsmanager", "CreateSecret", object{"Name": "outer", "SecretString": "the-key"})
-	must("cloudformation", "CreateStack", object{"StackName": "s", "TemplateBody": strings.ReplaceAll(httpStack, "URL", server.URL)})
+	d.must("secretsmanager", "CreateSecret", object{"Name": "outer", "SecretString": "the-key"})
+	d.must("cloudformation", "CreateStack", object{"StackName": "s", "TemplateBody": strings.ReplaceAll(httpStack, "URL", server.URL)})
 	var stack object
 	for stack == nil || stack["StackStatus"] == "CREATE_IN_PROGRESS" {
-		stack = must("cloudformation", "DescribeStacks", object{"StackName": "s"})["Stacks"].([]any)[0].(object)
+		stack = d.must("cloudformation", "DescribeStacks", object{"StackName": "s"})["Stacks"].([]any)[0].(object)
 	}
 	if stack["StackStatus"] != "CREATE_COMPLETE" {
-		t.Fatalf("stack %v: %v", stack, must("cloudformation", "DescribeStackEvents", object{"StackName": "s"}))
+		t.Fatalf("stack %v: %v", stack, d.must("cloudformation", "DescribeStackEvents", object{"StackName": "s"}))
 	}
-	must("events", "PutEvents", object{"Entries": []object{{"Source": "mine", "DetailType": "d", "Detail": `{"n":1}`}}})
+	d.must("events", "PutEvents", object{"Entries": []object{{"Source": "mine", "DetailType": "d", "Detail": `{"n":1}`}}})
 	if got := <-hooks; got != `POST /hook/a?q=x%20y the-key h Amazon/EventBridge/ApiDestinations {"n":1,"from":"rule"}` {
 		t.Errorf("the destination got %s", got)
 	}
 	machine := stack["Outputs"].([]any)[0].(object)["OutputValue"]
-	execution := must("states", "StartExecution", object{"stateMachineArn": machine})
-	for must("states", "DescribeExecution", object{"executionArn": execution["executionArn"]})["status"] == "RUNNING" {
+	execution := d.must("states", "StartExecution", object{"stateMachineArn": machine})
+	for d.must("states", "DescribeExecution", object{"executionArn": execution["executionArn"]})["status"] == "RUNNING" {
 	}
 	var types []string
-	for _, e := range must("states", "GetExecutionHistory", object{"executionArn": execution["executionArn"]})["events"].([]any) {
+	for _, e := range d.must("states", "GetExecutionHistory", object{"executionArn": execution["executionArn"]})["events"].([]any) {
 		e := e.(object)
 		types = append(types, e["type"].(string))
 		for _, want := range []struct {
@@ -421,5 +413,84 @@ func TestHTTPStack(t *testing.T) {
 	}
 	if got := strings.Join(types, " "); got != "ExecutionStarted TaskStateEntered TaskScheduled TaskStarted TaskFailed TaskScheduled TaskStarted TaskFailed ExecutionFailed" {
 		t.Errorf("history %s", got)
+	}
+}
+
+// TestSecretsAtRest: secrets, parameters and credentials of connections are nowhere in the data folder, and are there
+// after a restart.
+func TestSecretsAtRest(t *testing.T) {
+	d, a := newDisk(t), newAPI(t)
+	d.must("secretsmanager", "CreateSecret", object{"Name": "s", "SecretString": d.mark("secret")})
+	d.must("secretsmanager", "PutSecretValue", object{"SecretId": "s", "SecretString": d.mark("second version")})
+	d.must("ssm", "PutParameter", object{"Name": "p", "Type": "SecureString", "Value": d.mark("parameter")})
+	arn := d.must("events", "CreateConnection", object{"Name": "c", "AuthorizationType": "API_KEY",
+		"AuthParameters": object{"ApiKeyAuthParameters": object{"ApiKeyName": "X-Key", "ApiKeyValue": d.mark("connection")}}})["ConnectionArn"]
+	machine := d.must("states", "CreateStateMachine", object{"name": "m", "roleArn": "arn:aws:iam::000000000000:role/r", "definition": `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:::http:invoke",` +
+		`"Parameters":{"ApiEndpoint":"` + a.URL + `/text","Method":"GET","Authentication":{"ConnectionArn":"` + arn.(string) + `"}},"End":true}}}`})
+	execution := d.must("states", "StartExecution", object{"stateMachineArn": machine["stateMachineArn"]})["executionArn"]
+	for d.must("states", "DescribeExecution", object{"executionArn": execution})["status"] == "RUNNING" {
+	}
+	d.stop()
+	if found := d.found(); len(found) > 0 {
+		t.Errorf("in the clear: %v", found)
+	}
+	d.start()
+	defer d.stop()
+	if got := d.must("secretsmanager", "GetSecretValue", object{"SecretId": "s", "VersionStage": "AWSPREVIOUS"})["SecretString"]; got != d.markers["secret"] {
+		t.Errorf("the secret came back as %v", got)
+	}
+	if got := d.must("ssm", "GetParameter", object{"Name": "p", "WithDecryption": true})["Parameter"].(object)["Value"]; got != d.markers["parameter"] {
+		t.Errorf("the parameter came back as %v", got)
+	}
+}
+
+// TestHTTPTaskOverRestart: a request that was out when the server stopped is sent again.
+func TestHTTPTaskOverRestart(t *testing.T) {
+	asked, gone := make(chan bool, 2), make(chan bool)
+	first := true
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- true
+		if first {
+			first = false
+			<-r.Context().Done()
+			close(gone)
+		}
+	}))
+	defer server.Close()
+	d := newDisk(t)
+	arn := d.must("events", "CreateConnection", object{"Name": "c", "AuthorizationType": "BASIC", "AuthParameters": object{"BasicAuthParameters": object{"Username": "u", "Password": "p"}}})["ConnectionArn"]
+	machine := d.must("states", "CreateStateMachine", object{"name": "m", "roleArn": "arn:aws:iam::000000000000:role/r", "definition": `{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:::http:invoke",` +
+		`"Parameters":{"ApiEndpoint":"` + server.URL + `","Method":"GET","Authentication":{"ConnectionArn":"` + arn.(string) + `"}},"ResultSelector":{"code.$":"$.StatusCode"},"End":true}}}`})
+	execution := d.must("states", "StartExecution", object{"stateMachineArn": machine["stateMachineArn"]})["executionArn"]
+	<-asked
+	d.stop()
+	<-gone
+	d.start()
+	defer d.stop()
+	<-asked
+	out := object{"status": "RUNNING"}
+	for out["status"] == "RUNNING" {
+		out = d.must("states", "DescribeExecution", object{"executionArn": execution})
+	}
+	if out["output"] != `{"code":200}` {
+		t.Errorf("execution %v", out)
+	}
+}
+
+// TestParameterTask: the SDK integration of a service needs nothing of its own; an error without a message is "null", as in
+// the SDK that AWS uses.
+func TestParameterTask(t *testing.T) {
+	d := newDisk(t)
+	defer d.stop()
+	d.must("ssm", "PutParameter", object{"Name": "/p", "Type": "String", "Value": "v"})
+	try := func(name string) object {
+		definition, _ := json.Marshal(object{"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:ssm:getParameter", "Parameters": object{"Name": name}, "OutputPath": "$.Parameter.Value", "End": true})
+		return d.must("states", "TestState", object{"definition": string(definition), "roleArn": "arn:aws:iam::000000000000:role/r"})
+	}
+	if got := try("/p"); got["output"] != `"v"` {
+		t.Errorf("got %v", got)
+	}
+	if got := try("/none"); got["error"] != "Ssm.ParameterNotFoundException" || !strings.HasPrefix(got["cause"].(string), "null (Service: Ssm, Status Code: 400, Request ID: ") {
+		t.Errorf("got %v", got)
 	}
 }

@@ -173,8 +173,11 @@ func (c *call) failure(err error) error {
 		if c.row.service == "s3" {
 			extended = ", Extended Request ID: " + aws.ExtendedRequestID(c.request.ID)
 			if c.operation.Method == http.MethodHead {
-				message = "null" // an answer without a body has no message
+				message = "" // an answer without a body has no message
 			}
+		}
+		if message == "" {
+			message = "null"
 		}
 		return &Failure{naming.ErrorName(c.model, e.Code), fmt.Sprintf("%s (Service: %s, Status Code: %d, Request ID: %s%s)",
 			message, c.row.sdk, e.HTTPStatus(), c.request.ID, extended)}
