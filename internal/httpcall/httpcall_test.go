@@ -1,9 +1,14 @@
 package httpcall
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/newel-run/newel/asl/value"
 )
@@ -70,4 +75,25 @@ func TestMerge(t *testing.T) {
 			t.Errorf("%s is taken for an endpoint", endpoint)
 		}
 	}
+}
+
+type hanging struct{}
+
+func (hanging) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+// TestTimeout: a request may take sixty seconds, and its error does not show the URL.
+func TestTimeout(t *testing.T) {
+	own := client
+	client = &http.Client{Transport: hanging{}}
+	defer func() { client = own }()
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		_, err := Send(t.Context(), &Request{Method: "GET", URL: "https://h/?key=secret"})
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != time.Minute || strings.Contains(err.Error(), "secret") {
+			t.Errorf("after %v: %v", time.Since(begun), err)
+		}
+	})
 }

@@ -112,27 +112,33 @@ func read(c *service.Context, rd store.Reader, name string) (*secret, error) {
 
 var errNoSecret = missing("Secrets Manager can't find the specified secret.")
 
-// find reads the secret that an id names: its name, its ARN, or its ARN without the random characters.
+// find reads the secret that an id names: its name, its ARN, or its ARN without the random characters. An ARN with other
+// random characters, which nobody can choose, is that of the secret of the same name on AWS.
 func find(c *service.Context, rd store.Reader, id string) (*secret, error) {
-	names := []string{id}
-	arn, isARN := aws.ParseARN(id)
-	if isARN {
-		name := strings.TrimPrefix(arn.Resource, "secret:")
-		names = []string{name}
+	name, short := id, ""
+	if arn, ok := aws.ParseARN(id); ok {
+		name = strings.TrimPrefix(arn.Resource, "secret:")
 		if cut := len(name) - suffixLength - 1; cut > 0 && name[cut] == '-' {
-			names = []string{name[:cut], name}
+			short = name[:cut]
 		}
 	}
-	for i, name := range names {
-		s, err := read(c, rd, name)
-		if err != nil {
+	whole, err := read(c, rd, name)
+	if err != nil {
+		return nil, err
+	}
+	s := whole
+	if short != "" {
+		if s, err = read(c, rd, short); err != nil {
 			return nil, err
 		}
-		if s != nil && (!isARN || i == len(names)-1 || id == s.arn()) {
-			return s, nil
+		if s == nil || whole != nil && s.arn() != id {
+			s = whole
 		}
 	}
-	return nil, errNoSecret
+	if s == nil {
+		return nil, errNoSecret
+	}
+	return s, nil
 }
 
 // live is find for what a deleted secret does not allow.

@@ -148,6 +148,23 @@ func TestVersions(t *testing.T) {
 	}
 }
 
+// TestNames: names that look like the end of an ARN, and ARNs from elsewhere.
+func TestNames(t *testing.T) {
+	w := newWorld(t)
+	prefix := "arn:aws:secretsmanager:us-east-1:000000000000:secret:"
+	short := w.do("CreateSecret", object{"Name": "db", "SecretString": "short"})["ARN"].(string)
+	if got := w.value(object{"SecretId": prefix + "db-AbCdEf"}); got != "short" {
+		t.Errorf("another ARN of the name gave %v", got)
+	}
+	long := w.do("CreateSecret", object{"Name": "db-AbCdEf", "SecretString": "long"})["ARN"].(string)
+	for id, want := range map[string]string{"db": "short", short: "short", "db-AbCdEf": "long", long: "long", prefix + "db-AbCdEf": "long", prefix + "db": "short"} {
+		if got := w.value(object{"SecretId": id}); got != want {
+			t.Errorf("%s gave %v, want %s", id, got, want)
+		}
+	}
+	w.fails("GetSecretValue", object{"SecretId": prefix + "other-AbCdEf"}, "ResourceNotFoundException", "can't find")
+}
+
 func TestBinary(t *testing.T) {
 	w := newWorld(t)
 	w.do("CreateSecret", object{"Name": "b", "SecretBinary": []byte{0, 1, 2}})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strings"
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/httpcall"
@@ -330,7 +329,8 @@ func (s *Connections) retrieveCredentials(ctx context.Context, c *service.Contex
 	return service.Answer(map[string]any{"Headers": add.Headers, "Query": add.Query, "Body": add.Body, "Renewable": renewable}), nil
 }
 
-// additions are what a connection adds to a request; renewable is set if a refused token can be replaced.
+// additions are what a connection adds to a request. The connection is found by the name in its ARN: the id behind it, which
+// nobody can choose, may be that of the connection of the same name on AWS. renewable is set if a refused token can be replaced.
 func (s *Connections) additions(ctx context.Context, c *service.Context, arn string, fresh bool) (add httpcall.Additions, renewable bool, err error) {
 	var con *connection
 	var e *aws.Error
@@ -339,7 +339,7 @@ func (s *Connections) additions(ctx context.Context, c *service.Context, arn str
 		return err
 	})
 	switch {
-	case errors.As(err, &e) && e.Code == "ResourceNotFoundException", err == nil && con.arn() != arn && strings.Count(arn, "/") > 1:
+	case errors.As(err, &e) && e.Code == "ResourceNotFoundException":
 		return add, false, aws.Errorf("ResourceNotFound", "Connection %s does not exist.", arn)
 	case err != nil:
 		return add, false, aws.Errorf("InternalError", "%s", err)
