@@ -478,3 +478,29 @@ func TestRepeatableView(t *testing.T) {
 	}
 	p.restore()
 }
+
+// Close does not wait for a database that does not come back, and says that it is not known what became of the last commit.
+func TestCloseWhileAway(t *testing.T) {
+	d, p := newDatabase(t), newProxy(t)
+	o := quick
+	o.Patience = 50 * time.Millisecond
+	s := open(t, d.url(p.address()), o)
+	p.cut()
+	waitFor(t, func() bool { return errors.Is(read(t, s), store.ErrUnavailable) })
+	updated := make(chan error, 1)
+	go func() {
+		updated <- s.Update(store.Finishing(t.Context()), 1, func(tx store.Tx) error { tx.Set([]byte("k"), nil); return nil })
+	}()
+	reading := make(chan error, 1)
+	go func() { reading <- s.Update(store.Finishing(t.Context()), 2, increment) }()
+	ran := func() bool { return s.Update(t.Context(), 3, increment) != nil } // others run meanwhile
+	waitFor(t, ran)
+	if err := s.Close(); err != nil && !errors.Is(err, store.ErrFailed) {
+		t.Errorf("close: %v", err)
+	}
+	for name, ended := range map[string]chan error{"a commit": updated, "a read": reading} {
+		if err := <-ended; !errors.Is(err, store.ErrFailed) && !errors.Is(err, store.ErrClosed) && !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -51,23 +51,29 @@ func (p *proxy) serve() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial(p.network, p.target)
-		if err != nil {
+		server := p.dial(client)
+		if server == nil {
 			client.Close()
-			continue
-		}
-		p.mu.Lock()
-		refused := p.down
-		p.open[client], p.open[server] = !refused, !refused
-		p.mu.Unlock()
-		if refused {
-			client.Close()
-			server.Close()
 			continue
 		}
 		p.done.Go(func() { p.copy(server, client, false) })
 		p.done.Go(func() { p.copy(client, server, true) })
 	}
+}
+
+// dial connects a client to the database, unless connections are refused.
+func (p *proxy) dial(client net.Conn) net.Conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.down {
+		return nil
+	}
+	server, err := net.Dial(p.network, p.target)
+	if err != nil {
+		return nil
+	}
+	p.open[client], p.open[server] = true, true
+	return server
 }
 
 func (p *proxy) copy(to, from net.Conn, answers bool) {

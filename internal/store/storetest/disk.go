@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -122,7 +123,10 @@ func testPipelining(t *testing.T, harness func(t *testing.T) Harness) {
 	ran.Add(n)
 	for range n {
 		wg.Go(func() {
-			err := s.Update(t.Context(), 1, func(tx store.Tx) error { ran.Done(); return increment(tx, "n") })
+			err := s.Update(t.Context(), 1, func(tx store.Tx) error {
+				ran.Done()
+				return pipelined(t, tx)
+			})
 			if err != nil {
 				t.Error(err)
 			}
@@ -136,6 +140,27 @@ func testPipelining(t *testing.T, harness func(t *testing.T) Harness) {
 			t.Errorf("%d, %v", got, err)
 		}
 	})
+}
+
+// pipelined counts up, keeps a row for each of the last ten counts, and looks whether those before it are there.
+func pipelined(t *testing.T, tx store.Tx) error {
+	n, err := count(tx, "n")
+	rows := 0
+	for _, reverse := range []bool{false, true} {
+		for k := range tx.Scan(loadRow(0), loadRow(1<<32), reverse) {
+			if rows++; bytes.Compare(k, loadRow(n)) >= 0 {
+				t.Errorf("transaction %d sees row %q", n, k)
+			}
+		}
+	}
+	if want := 2 * int(min(n, 10)); rows != want {
+		t.Errorf("transaction %d sees %d rows in two scans, want %d", n, rows, want)
+	}
+	tx.Set(loadRow(n), nil)
+	if n >= 10 {
+		tx.Delete(loadRow(n - 10))
+	}
+	return errors.Join(err, increment(tx, "n"))
 }
 
 // testCrash cuts the power at random points under load, several times in a row.
