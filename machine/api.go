@@ -178,6 +178,7 @@ type Result struct {
 	Commands []Command      // in order; what a later part of the same step has cancelled is not among them
 	Answer   Answer
 	Held     bool // the task's answer waits for TaskSubmitted: its request is still awaited, so it must be sent again after a crash
+	Settled  bool // an answer that was held has been applied: the attempt is over
 	More     bool // the budget is spent: Step again with Continue after the commit
 	Status   Status
 	// Decisions are what was chosen where a definition leaves a choice, in order: what tests of a definition cover.

@@ -65,6 +65,7 @@ type run struct {
 	transitions int
 	bytes       int
 	held        bool
+	settled     bool
 }
 
 // touched is a frame that this step changes.
@@ -199,7 +200,7 @@ func (w *run) result() Result {
 		Changes:  w.changes(),
 		History:  w.events,
 		Commands: w.commands, Decisions: w.decisions,
-		Held:   w.held,
+		Held: w.held, Settled: w.settled,
 		More:   r.More(),
 		Status: r.status,
 	}

@@ -181,7 +181,7 @@ func (w *run) applyHeld(f *Frame, s *asl.State) {
 	if h == nil {
 		return
 	}
-	f.answered = nil
+	f.answered, w.settled = nil, true
 	if h.failed {
 		w.taskFailed(f, s, h.name, h.cause)
 		return

@@ -3,6 +3,7 @@ package engine
 import (
 	"container/list"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -165,8 +166,15 @@ func (e *Engine) lookup(ctx context.Context, x *execution) machine.Pieces {
 		if p, ok := x.pieces[k]; ok {
 			return p
 		}
+		if x.revision == 0 {
+			return nil // it is about to be started; of one that has its name nothing may be seen
+		}
 		var piece machine.Piece
 		err := e.cfg.Store.View(store.Repeatable(ctx), x.p.id, func(rd store.Reader) error {
+			// Another owner of the partition may have gone on with the execution: its pieces do not go with this root.
+			if stored, err := revisionOf(rd, x.arn); err != nil || stored != x.revision {
+				return errors.Join(err, fmt.Errorf("%w: %s is at revision %d, not %d", store.ErrFenced, x.arn, stored, x.revision))
+			}
 			b, err := rd.Get(pieceKey(x.arn, k))
 			if err != nil || b == nil {
 				return err

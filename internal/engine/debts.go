@@ -50,7 +50,7 @@ func (c *commit) writeAnswer(tx store.Tx) error {
 		return nil
 	}
 	sent, started := outboxKey(c.x.arn, c.event.Attempt), startedKey(c.x.arn, c.event.Attempt)
-	if c.event.Kind == machine.TaskSubmitted {
+	if c.event.Kind == machine.TaskSubmitted && !c.result.Settled {
 		b, err := tx.Get(sent)
 		if err != nil {
 			return err

@@ -22,6 +22,8 @@ type Generator struct {
 	Wild   bool
 	// Resources are the tasks' resources; nil: Resources().
 	Resources []string
+	// Depth is how deep Parallels and Maps may lie in each other, 0 for 3.
+	Depth int
 
 	states int
 }
@@ -45,7 +47,10 @@ func (g *Generator) Machine() string {
 	if g.Wild && g.Random.IntN(4) == 0 {
 		timeout = `"TimeoutSeconds":20,`
 	}
-	return "{" + timeout + g.scope(3) + "}"
+	if g.Depth == 0 {
+		g.Depth = 3
+	}
+	return "{" + timeout + g.scope(g.Depth) + "}"
 }
 
 // scope is the inside of a States block's owner: a chain of states, some behind a Choice.
@@ -109,7 +114,7 @@ func (g *Generator) state(depth int, next, last string, end bool) string {
 
 // variables sets the variable of the scope's depth and reads those of this scope and the ones around it, in JSONata.
 func (g *Generator) variables(depth int, next string) string {
-	of := depth + g.Random.IntN(4-depth)
+	of := depth + g.Random.IntN(g.Depth+1-depth)
 	return fmt.Sprintf(`"Type":"Pass","QueryLanguage":"JSONata","Assign":{"d%d":"{%% {'n':$states.input.n,'was':$exists($d%d.n) ? $d%d.n : 'none','s':$states.input.s} %%}"},`+
 		`"Output":"{%% $merge([$states.input,{'v%d':$exists($d%d) ? $d%d : 'none'}]) %%}",%s`, depth, depth, depth, of, of, of, next)
 }
