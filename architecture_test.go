@@ -50,6 +50,7 @@ var allowed = map[string]struct {
 	"internal/task":        {[]string{"asl", "asl/value", "internal/aws", "internal/aws/naming", "internal/aws/rawjson", "internal/engine", "internal/httpcall", "internal/service"}, "tasks become calls, or requests to HTTP APIs"},
 	"internal/gateway":     {[]string{"internal/aws", "internal/aws/sigv4", "internal/aws/wire"}, "HTTP to calls and back; it knows no service"},
 
+	"internal/sim":             {[]string{"asl", "asl/value", "machine", "machine/machinetest", "internal/aws", "internal/engine", "internal/store"}, "a world for the engine, for tests"},
 	"internal/store/memory":    {[]string{"internal/store"}, "a backend"},
 	"internal/store/postgres":  {[]string{"internal/store", "internal/tally"}, "a backend"},
 	"internal/store/pebble":    {[]string{"internal/store", "internal/tally"}, "a backend"},

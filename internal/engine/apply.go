@@ -63,7 +63,8 @@ func (e *Engine) StartExecution(ctx context.Context, in StartInput) (time.Time, 
 }
 
 // repeated answers a start whose name is taken.
-func (e *Engine) repeated(ctx context.Context, x *execution, in *StartInput) (time.Time, error) {
+func (e *Engine) repeated(ctx context.Context, x *execution, in *StartInput) (at time.Time, err error) {
+	defer catchLoad(&err)
 	root, err := x.root()
 	if err != nil {
 		return time.Time{}, err

@@ -49,12 +49,13 @@ func (e *Engine) allocate(ctx context.Context, c *commit) error {
 		if cmd.Kind != machine.RunTask {
 			continue
 		}
-		n, err := e.sequence(ctx, c.x.p)
+		entry := &outboxEntry{arn: c.x.arn, machine: c.x.meta.MachineARN, attempt: cmd.Attempt, started: c.event.Now, task: cmd.Task, test: c.x.meta.Test}
+		err := e.number(ctx, c.x.p, entry)
 		if err != nil {
 			e.abandon(c)
 			return err
 		}
-		entry := &outboxEntry{arn: c.x.arn, machine: c.x.meta.MachineARN, attempt: cmd.Attempt, sequence: n, started: c.event.Now, task: cmd.Task, test: c.x.meta.Test}
+		c.entries = append(c.entries, entry)
 		if entry.test != nil && entry.test.Root != "" {
 			if entry.visit, err = e.countChild(ctx, entry.test.Root, c.x.arn, cmd.Attempt, cmd.Task.State); err != nil {
 				e.abandon(c)
@@ -64,8 +65,6 @@ func (e *Engine) allocate(ctx context.Context, c *commit) error {
 		if e.cfg.Tracing != nil {
 			entry.trace = e.cfg.Tracing.Header(c.x.arn, c.x.meta, cmd.Task.Event)
 		}
-		c.x.p.outbox.sent(entry)
-		c.entries = append(c.entries, entry)
 	}
 	return nil
 }
@@ -78,7 +77,8 @@ func (e *Engine) abandon(c *commit) {
 	c.entries = nil
 }
 
-func (e *Engine) sequence(ctx context.Context, p *partition) (uint64, error) {
+// number gives an entry its number. It is live from then on, so that the mark never passes it.
+func (e *Engine) number(ctx context.Context, p *partition, entry *outboxEntry) error {
 	o := &p.outbox
 	o.numbering.take()
 	defer o.numbering.give()
@@ -89,19 +89,20 @@ func (e *Engine) sequence(ctx context.Context, p *partition) (uint64, error) {
 			return nil
 		})
 		if err != nil {
-			return 0, err
+			return err
 		}
 		o.reserved = until
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	entry.sequence = o.next
 	o.next++
-	return o.next - 1, nil
+	o.sent(entry)
+	return nil
 }
 
+// sent has an entry that is not answered; mu is held, or nobody else is there yet.
 func (o *outbox) sent(entry *outboxEntry) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	if o.pending == nil {
 		o.pending, o.done = map[pendingKey]uint64{}, map[uint64]bool{}
 	}

@@ -177,7 +177,7 @@ func (p *process) Cancel(ctx context.Context, d engine.Dispatch) error {
 	if err != nil {
 		return err
 	}
-	if _, err = p.engine.Stop(ctx, child, nil, nil); errors.Is(err, engine.ErrNotFound) {
+	if _, err = p.engine.Stop(context.WithValue(ctx, caller{}, label), child, nil, nil); errors.Is(err, engine.ErrNotFound) {
 		return nil
 	}
 	return err

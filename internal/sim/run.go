@@ -254,7 +254,9 @@ func compare(still, w *World) error {
 		failed = failed || !strings.HasPrefix(x.outcome, "SUCCEEDED")
 	}
 	for i, x := range w.express {
-		if x.sync && x.outcome != still.express[i].outcome {
+		// A clock that is set back holds up what waits by it, and Express executions have five minutes.
+		late := w.counts["clock jumps"] > 0 && strings.HasPrefix(x.outcome, "TIMED_OUT")
+		if x.sync && !late && x.outcome != still.express[i].outcome {
 			return fmt.Errorf("disturbed, %s comes to something else:\n%s\n%s", x.name, still.express[i].outcome, x.outcome)
 		}
 	}

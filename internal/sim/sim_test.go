@@ -39,7 +39,7 @@ func TestSimulation(t *testing.T) {
 			if r.Failure != nil {
 				t.Fatalf("NEWEL_SIM_SEED=%d shows it again (wild %v): %v\n%s", seed, wild, r.Failure, strings.Join(r.Lines, "\n"))
 			}
-			if seed%10 == 1 || trace || os.Getenv("TWICE") != "" {
+			if seed%10 == 1 || trace {
 				if again := run(t, o); again.Hash != r.Hash || again.Steps != r.Steps {
 					t.Fatalf("seed %d (wild %v) runs otherwise the second time: %d and %d actions; %s", seed, wild, r.Steps, again.Steps, difference(r, again))
 				}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
+	"runtime"
 	"time"
 
 	"github.com/newel-run/newel/internal/store"
@@ -46,12 +49,18 @@ func (s *diskStore) Update(ctx context.Context, p store.Partition, fn func(store
 	})
 }
 
-// of names the client on whose behalf the store is called.
+// of tells apart those who ask the store for the same: by the client on whose behalf, and by the functions that call.
 func of(ctx context.Context) string {
-	if label, ok := ctx.Value(caller{}).(string); ok {
-		return " for " + label
+	var pcs [24]uintptr
+	h := fnv.New32a()
+	for _, pc := range pcs[:runtime.Callers(3, pcs[:])] {
+		io.WriteString(h, runtime.FuncForPC(pc).Name())
 	}
-	return ""
+	label := fmt.Sprintf(" %08x", h.Sum32())
+	if client, ok := ctx.Value(caller{}).(string); ok {
+		label += " for " + client
+	}
+	return label
 }
 
 // await answers a caller once what it has read is durable.

@@ -155,7 +155,8 @@ func (w *World) step(limit time.Time) bool {
 // next takes an action from those that are ready, or moves the time on to the first that lies ahead.
 func (w *World) next(limit time.Time) *action {
 	ahead := len(w.future) > 0 && !w.future[0].due.After(limit)
-	if len(w.ready) == 0 || ahead && w.stormy() && w.chance(20) {
+	stall := ahead && w.stormy() && w.future[0].due.Before(w.now.Add(5*time.Second))
+	if len(w.ready) == 0 || stall && w.chance(20) {
 		if !ahead {
 			return nil
 		}
