@@ -18,7 +18,7 @@ race: ## the tests of the concurrent parts with the race detector (needs cgo)
 	CGO_ENABLED=1 go test -race ./internal/engine/... ./internal/store/... ./internal/lambda/... ./internal/sqs/... ./machine/...
 
 sim: ## the seeded simulation with 2,000 seeds
-	NEWEL_SIM_SEEDS=2000 go test -run Sim ./machine/
+	NEWEL_SIM_SEEDS=2000 go test -count=1 -timeout 30m -run Sim ./machine/ ./internal/sim/
 
 fuzz: ## every fuzz target for FUZZTIME (default 30s) each
 	.ci/fuzz $${FUZZTIME:-30s}

@@ -72,7 +72,7 @@ func (e *Engine) allocate(ctx context.Context, c *commit) error {
 // abandon takes back the entries of a commit that failed.
 func (e *Engine) abandon(c *commit) {
 	for _, entry := range c.entries {
-		c.x.p.outbox.answered(entry.arn, entry.attempt)
+		c.x.p.outbox.abandoned(entry)
 	}
 	c.entries = nil
 }
@@ -106,7 +106,10 @@ func (o *outbox) sent(entry *outboxEntry) {
 	if o.pending == nil {
 		o.pending, o.done = map[pendingKey]uint64{}, map[uint64]bool{}
 	}
-	o.pending[pendingKey{entry.arn, entry.attempt}] = entry.sequence
+	k := pendingKey{entry.arn, entry.attempt}
+	if _, there := o.pending[k]; !there { // else a start that is about to find that its name is taken
+		o.pending[k] = entry.sequence
+	}
 	o.live = append(o.live, sending{entry.sequence, entry.started.UnixMilli()})
 }
 
@@ -119,11 +122,35 @@ func (o *outbox) answered(arn string, a machine.Attempt) {
 		return
 	}
 	delete(o.pending, k)
+	o.over(n)
+}
+
+// abandoned takes back an entry whose commit failed.
+func (o *outbox) abandoned(entry *outboxEntry) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	k := pendingKey{entry.arn, entry.attempt}
+	if o.pending[k] == entry.sequence {
+		delete(o.pending, k)
+	}
+	o.over(entry.sequence)
+}
+
+// over takes a number off; mu is held.
+func (o *outbox) over(n uint64) {
 	o.done[n] = true
 	for len(o.live) > 0 && o.done[o.live[0].number] {
 		delete(o.done, o.live[0].number)
 		o.live = o.live[1:]
 	}
+}
+
+// awaits reports whether an entry is still to be sent: a task may be cancelled while it stands in line.
+func (o *outbox) awaits(entry *outboxEntry) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n, ok := o.pending[pendingKey{entry.arn, entry.attempt}]
+	return ok && n == entry.sequence
 }
 
 func (o *outbox) low() uint64 {
@@ -155,7 +182,7 @@ func (e *Engine) dispatch(p *partition, entry *outboxEntry) {
 	}
 	j.run = func() {
 		defer done()
-		if e.ctx.Err() == nil && e.fetch(p, entry) && e.unlock(entry) {
+		if e.ctx.Err() == nil && p.outbox.awaits(entry) && e.fetch(p, entry) && e.unlock(entry) {
 			e.send(p, entry)
 		}
 	}

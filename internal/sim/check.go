@@ -146,8 +146,10 @@ func historyLines(events []machine.HistoryEvent) (lines []string) {
 func (w *World) checkLeftovers() {
 	expiries, pieces := map[string]int{}, map[string]string{}
 	for n, part := range w.disk.parts {
-		part.durable.Scan(func(k string, _ []byte) bool {
+		part.durable.Scan(func(k string, v []byte) bool {
 			switch k[0] {
+			case store.TableOpen:
+				w.checkOpen(n, v)
 			case store.TableExecution:
 				arn, rest, _ := store.CutStr([]byte(k[1:]))
 				pieces[arn] += string(rest[0])
@@ -177,6 +179,13 @@ func (w *World) checkLeftovers() {
 	}
 	if len(expiries) > 0 {
 		w.violated("retentions of no execution: %v", expiries)
+	}
+}
+
+// checkOpen: no execution is counted as open.
+func (w *World) checkOpen(partition int, n []byte) {
+	if len(bytes.Trim(n, "\x00")) > 0 {
+		w.violated("partition %d counts open executions: %x", partition, n)
 	}
 }
 
@@ -213,8 +222,10 @@ func (w *World) checkRestart() {
 func (w *World) checkRetention() {
 	w.runUntil(w.now.Add(retention + 2*time.Hour))
 	for n, part := range w.disk.parts {
-		part.durable.Scan(func(k string, _ []byte) bool {
-			if !bytes.Equal([]byte(k), outboxNumbers) {
+		part.durable.Scan(func(k string, v []byte) bool {
+			if k[0] == store.TableOpen {
+				w.checkOpen(n, v)
+			} else if !bytes.Equal([]byte(k), outboxNumbers) {
 				w.violated("left over in partition %d after the retention: %q", n, k)
 			}
 			return true

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/newel-run/newel/asl"
@@ -21,6 +20,7 @@ type clients struct {
 	executions   []*execution
 	express      []*express
 	busy         int // what is not over yet
+	observed     int
 }
 
 // execution is one that a client started, or is about to.
@@ -46,9 +46,12 @@ type express struct {
 	outcome       string
 }
 
+func (x *express) arn() string {
+	return "arn:aws:states:us-east-1:000000000000:express:" + x.machine + ":" + x.name + ":1"
+}
+
 // Definition implements engine.Definitions.
 func (c *clients) Definition(_ context.Context, id string) (*asl.Definition, error) {
-	id, _, _ = strings.Cut(id, "#")
 	if d := c.definitions[id]; d != nil {
 		return d, nil
 	}
@@ -86,6 +89,9 @@ func (w *World) onEngine(label string, run func(context.Context, *engine.Engine)
 	go func() {
 		err := run(context.WithValue(context.Background(), caller{}, label), p.engine)
 		w.soon("done "+label, func() {
+			if p.dead() {
+				err = errDied // an answer that it gave in dying has reached nobody
+			}
 			if err == nil && w.stormy() && w.profile.loses > 0 && w.chance(3*w.profile.loses) {
 				w.count("answers lost")
 				err = errLost
@@ -213,11 +219,23 @@ func (w *World) tryRedrive(x *execution, token string, then func(date time.Time)
 	})
 }
 
+// watch is a client that looks at one execution after the other.
+func (w *World) watch() {
+	if !w.stormy() {
+		return
+	}
+	if x := w.executions[w.random.IntN(len(w.executions))]; x.acknowledged {
+		w.observe(x)
+	}
+	w.later(w.between(0, 400*time.Millisecond), "watch", w.watch)
+}
+
 // observe looks at an execution and at the list: what was shown before stays.
 func (w *World) observe(x *execution) {
 	var lines []string
 	var rows []engine.Row
-	w.onEngine("observe "+x.name, func(ctx context.Context, e *engine.Engine) error {
+	w.observed++
+	w.onEngine(fmt.Sprint("observe ", x.name, " ", w.observed), func(ctx context.Context, e *engine.Engine) error {
 		events, _, err := e.History(ctx, x.arn, engine.HistoryQuery{Max: 100_000})
 		lines = historyLines(events)
 		if err == nil {
@@ -248,9 +266,7 @@ func (w *World) sawHistory(x *execution, lines []string) {
 // startExpress starts an Express execution or runs it to its end.
 func (w *World) startExpress(x *express) {
 	in := w.startOf(x.machine, x.name, x.input)
-	in.ARN = "arn:aws:states:us-east-1:000000000000:express:" + x.machine + ":" + x.name + ":1"
-	in.MachineARN = machineARN(x.machine) + "-" + x.name
-	in.Express = true
+	in.ARN, in.Express = x.arn(), true
 	w.busy++
 	w.onEngine("express "+x.name, func(ctx context.Context, e *engine.Engine) error {
 		if !x.sync {
@@ -277,7 +293,7 @@ func (w *World) expressEnded(end *engine.End) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, x := range w.express {
-		if end.MachineARN == machineARN(x.machine)+"-"+x.name {
+		if end.ARN == x.arn() {
 			x.ended++
 		}
 	}

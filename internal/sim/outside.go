@@ -139,6 +139,7 @@ func (w *World) arrive(d engine.Dispatch, r *reply) {
 			w.violated("token %v lies below the mark %d of its source and is unanswered", key, low)
 		}
 		w.count("too late")
+		r.give(died()) // nobody waits for it
 		return
 	}
 	if d.Token.Low > w.low[key.source] {
@@ -203,7 +204,9 @@ func (w *World) begin(d *engine.Dispatch, wk *work) {
 		}
 	case d.Task.Integration.Pattern == asl.Sync2 || d.Task.Integration.Pattern == asl.Sync:
 		w.startChild(d, wk, said.Sum)
-	case mute:
+	case mute: // it hangs, and is given up long after its timeout
+		name := "hung"
+		w.later(time.Minute, "work "+label, func() { w.finish(wk, engine.Outcome{Kind: engine.TaskFailed, Error: &name, Cause: &name}) })
 	default:
 		w.later(after, "work "+label, func() { w.finish(wk, outcomeOf(said)) })
 	}

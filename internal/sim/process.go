@@ -44,7 +44,7 @@ func (w *World) boot() {
 	w.live, w.processes = p, append(w.processes, p)
 	p.engine = engine.New(engine.Config{
 		Store: p.store, Definitions: w, Dispatcher: p, Clock: wallClock{p}, Limits: w.profile.limits(),
-		Retention: retention, Cached: w.profile.cached, Result: w.result, Ended: w.expressEnded,
+		Retention: retention, Cached: w.profile.cached, Bounds: w.profile.bounds, Result: w.result, Ended: w.expressEnded,
 	})
 	go func() {
 		err := p.engine.Start(context.Background())
@@ -139,6 +139,7 @@ func (c wallClock) AfterFunc(d time.Duration, f func()) func() bool {
 func (p *process) Run(ctx context.Context, d engine.Dispatch) engine.Outcome {
 	var r *reply
 	if p.dead() {
+		<-ctx.Done()
 		return died()
 	}
 	answered := make(chan engine.Outcome, 1)
@@ -152,6 +153,7 @@ func (p *process) Run(ctx context.Context, d engine.Dispatch) engine.Outcome {
 		return out
 	case <-ctx.Done():
 	case <-p.died:
+		<-ctx.Done()
 	}
 	return died()
 }

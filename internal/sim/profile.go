@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/newel-run/newel/internal/engine"
 	"github.com/newel-run/newel/machine"
 )
 
@@ -14,6 +15,7 @@ type profile struct {
 	wild      bool // the definitions' failures end things
 	cached    int  // executions in memory
 	steps     int  // transitions in one step of the machine
+	bounds    engine.Bounds
 
 	storm     time.Duration // how long faults happen
 	crashes   int           // one in how many actions is a power cut, 0: none
@@ -32,7 +34,7 @@ type profile struct {
 
 const (
 	partitions = 3
-	retention  = 24 * time.Hour
+	retention  = 2 * time.Hour
 )
 
 func calm(wild bool) profile { return profile{wild: wild, cached: 4096} }
@@ -48,7 +50,7 @@ func disturbed(r *rand.Rand, wild bool) profile {
 		return often
 	}
 	return profile{
-		disturbed: true, wild: wild, cached: 1, steps: 1 + r.IntN(20), storm: time.Duration(5+r.IntN(40)) * time.Second,
+		disturbed: true, wild: wild, cached: 1, steps: 1 + r.IntN(20), bounds: engine.Bounds{TasksAtOnce: 1 + r.IntN(8), TaskBytes: 1 + r.Int64N(5000)}, storm: time.Duration(3+r.IntN(17)) * time.Second,
 		crashes: rate(60, 400), diskFails: rate(40, 200), loses: rate(4, 20), repeats: rate(3, 10), slow: rate(10, 60),
 		shutdowns: rate(150, 600), takeovers: rate(150, 600), jumps: rate(50, 200), fills: rate(60, 200), stops: rate(60, 200),
 		slowSync: r.IntN(4) == 0, slowWork: r.IntN(3) == 0,
@@ -126,6 +128,6 @@ func (w *World) weather() {
 		w.note("the clock jumps")
 	}
 	if often(p.stops) {
-		w.disturbExecution()
+		w.soon("disturb", w.disturbExecution)
 	}
 }

@@ -173,6 +173,9 @@ func (w *World) schedule() {
 			}
 		}
 	}
+	if w.profile.disturbed {
+		w.later(when(), "watch", w.watch)
+	}
 	for _, x := range w.express {
 		w.later(when(), "client of "+x.name, func() { w.startExpress(x) })
 	}
@@ -216,7 +219,7 @@ func (w *World) over() bool {
 }
 
 // patience is how long after the storm everything must have come to its end.
-const patience = 6 * time.Hour
+const patience = time.Hour
 
 func (w *World) checkStuck() {
 	if w.now.Before(w.until.Add(patience)) {

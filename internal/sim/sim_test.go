@@ -68,7 +68,7 @@ func difference(a, b Report) string {
 }
 
 // mutantSeeds is how many seeds a mutant may survive.
-const mutantSeeds = 60
+const mutantSeeds = 100
 
 // TestMutants makes the system faulty, in one way each: the checks notice.
 func TestMutants(t *testing.T) {
