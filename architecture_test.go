@@ -40,6 +40,7 @@ var allowed = map[string]struct {
 	"internal/outbox":      {[]string{"internal/aws", "internal/service", "internal/store"}, "calls that services owe to others"},
 	"internal/service":     {[]string{"internal/aws", "internal/store"}, "what services have in common"},
 	"internal/tally":       {[]string{}, "counts, in memory"},
+	"internal/limits":      {[]string{"internal/aws"}, "middleware at the seam"},
 	"internal/observe":     {[]string{"machine", "internal/aws", "internal/engine", "internal/lambda/runtime", "internal/sqs", "internal/store", "internal/tally"}, "reads what others count"},
 	"internal/store":       {[]string{"internal/tally"}, "the contract, with what stores count"},
 	"internal/engine":      {[]string{"asl", "asl/value", "machine", "internal/aws", "internal/store", "internal/tally"}, "the machine over the store; aws for idempotency tokens only"},

@@ -38,7 +38,8 @@ func (s *serverFlags) add(cmd *cobra.Command) {
 func (s *serverFlags) addBehaviour(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&s.Account, "account", "000000000000", "account of requests whose access key id is no account id")
-	f.StringArrayVar(&s.limits, "limit", nil, "NAME=VALUE: set a limit (repeatable)")
+	f.StringArrayVar(&s.limits, "limit", nil, "NAME=VALUE: set a limit; OPERATION=BURST/RATE: throttle calls (repeatable)")
+	f.StringVar(&s.Quotas, "limits", "", "aws: throttle calls and state transitions by AWS's quotas")
 	f.StringArrayVar(&s.Hosts, "host", nil, "further host name that clients may use (repeatable)")
 	f.StringVar(&s.Credentials, "credentials", "", "file of access keys; requests must be signed with one of them")
 	f.StringVar(&s.TLSCert, "tls-cert", "", "certificate file")

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/newel-run/newel/internal/engine"
 	"github.com/newel-run/newel/internal/store/memory"
@@ -91,6 +93,45 @@ func TestTasksTakeTurns(t *testing.T) {
 		}
 		if s := e.Stats(); s.Tasks != (engine.Load{}) || s.Outbox != 0 || s.Standard.Open != 0 {
 			t.Errorf("at the end: %+v", s)
+		}
+	})
+}
+
+// TestPace: what a machine does beyond its transitions waits for them; another machine goes on.
+func TestPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var mu sync.Mutex
+		at := map[string]time.Duration{}
+		w := &worker{answers: map[string]func(context.Context, engine.Dispatch) engine.Outcome{"B": func(_ context.Context, d engine.Dispatch) engine.Outcome {
+			mu.Lock()
+			defer mu.Unlock()
+			at[d.MachineARN] = time.Since(began)
+			return engine.Outcome{Kind: engine.TaskSucceeded, Output: d.Task.Arguments}
+		}}}
+		e := engine.New(engine.Config{Store: memory.New(memory.Options{}), Definitions: definitions{"d": compile(t, passAndTask)}, Dispatcher: w,
+			Pace: func(arn string, transitions int) time.Duration {
+				if arn == machineARN && transitions == 2 {
+					return time.Minute
+				}
+				return 0
+			}})
+		if err := e.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		free := input("free", "{}")
+		free.MachineARN = "free"
+		for _, in := range []engine.StartInput{input("held", "{}"), free} {
+			if _, err := e.StartExecution(t.Context(), in); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := e.Wait(t.Context(), input("held", "").ARN); err != nil {
+			t.Fatal(err)
+		}
+		if at[machineARN] != time.Minute || at["free"] != 0 {
+			t.Errorf("the tasks began after %v", at)
 		}
 	})
 }

@@ -137,6 +137,9 @@ type Config struct {
 	// Cached is how many executions stay in memory between events; 0 means 4,096.
 	Cached int
 	Bounds
+	// Pace is told after each commit how many states it has entered, and answers how long the machine's tasks and further
+	// steps have to wait; nil: not at all.
+	Pace func(machineARN string, transitions int) time.Duration
 	// Gone reports whether there is no activity of that ARN, as an execution sees it; nil: none is gone. It is asked while
 	// a step is worked out, must be quick and must not call the engine.
 	Gone func(ctx context.Context, execution, activity string) bool
@@ -246,9 +249,9 @@ func New(cfg Config) *Engine {
 		e.parts[i] = &partition{id: store.Partition(i), outbox: outbox{numbering: newTurn()}}
 		e.parts[i].cache.init(max(cfg.Cached/n, 4), &e.stats.evicted)
 	}
-	e.tasks = newFair(cfg.TasksAtOnce, cfg.TaskBytes, e.work.Go)
-	e.steps = newFair(stepsAtOnce, math.MaxInt64, e.work.Go)
-	e.settling = newFair(debtsAtOnce, math.MaxInt64, e.work.Go)
+	e.tasks = newFair(cfg.TasksAtOnce, cfg.TaskBytes, e.cfg.Clock, e.work.Go)
+	e.steps = newFair(stepsAtOnce, math.MaxInt64, e.cfg.Clock, e.work.Go)
+	e.settling = newFair(debtsAtOnce, math.MaxInt64, e.cfg.Clock, e.work.Go)
 	e.timers.init(e)
 	e.watch.init()
 	return e
@@ -308,6 +311,8 @@ func (e *Engine) Start(ctx context.Context) error {
 // Close stops dispatching and waits for what is under way; the rest is resumed by the next Start.
 func (e *Engine) Close() {
 	e.cancel()
+	e.tasks.close()
+	e.steps.close()
 	e.work.Wait()
 }
 

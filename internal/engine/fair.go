@@ -3,6 +3,7 @@ package engine
 import (
 	"slices"
 	"sync"
+	"time"
 )
 
 // fair runs work of many machines, a bounded number at a time, and lets the machines take turns: one with a hundred
@@ -15,6 +16,7 @@ type fair struct {
 	places int
 	bytes  int64 // of payloads of what runs; the first runs however large it is
 	spawn  func(func())
+	clock  Clock
 
 	mu      sync.Mutex
 	lines   map[string]*line // of machines with work that runs or waits
@@ -22,7 +24,10 @@ type fair struct {
 	running int
 	held    int64 // bytes of what runs
 	waiting int
-	lying   int64 // bytes of what waits
+	lying   int64                // bytes of what waits
+	holds   map[string]time.Time // machines whose work has to wait until then
+	wake    time.Time            // when the next look at them is due; zero for none
+	closed  bool
 }
 
 // line is the work of one machine.
@@ -39,8 +44,8 @@ type job struct {
 	line        *line
 }
 
-func newFair(places int, bytes int64, spawn func(func())) *fair {
-	return &fair{places: places, bytes: bytes, spawn: spawn, lines: map[string]*line{}}
+func newFair(places int, bytes int64, clock Clock, spawn func(func())) *fair {
+	return &fair{places: places, bytes: bytes, clock: clock, spawn: spawn, lines: map[string]*line{}, holds: map[string]time.Time{}}
 }
 
 // add has work done for a machine.
@@ -92,6 +97,10 @@ func (f *fair) enqueue(machine string, j job) {
 func (f *fair) pick(ready []job) []job {
 	for i := 0; i < len(f.turns); {
 		l := f.turns[i]
+		if f.isHeld(l.machine) {
+			i++
+			continue
+		}
 		j := l.queue[0]
 		if f.running >= f.places || f.running > 0 && f.held+j.held > f.bytes {
 			break
@@ -125,6 +134,61 @@ func (f *fair) finish(j job) {
 	if j.line.running == 0 && len(j.line.queue) == 0 {
 		delete(f.lines, j.line.machine)
 	}
+}
+
+// hold lets nothing more of a machine begin for a while.
+func (f *fair) hold(machine string, d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	until := f.clock.Now().Add(d)
+	if until.After(f.holds[machine]) {
+		f.holds[machine] = until
+	}
+	f.lookAt(until)
+}
+
+// lookAt has the lines looked at again at a time, if that is not to happen sooner.
+func (f *fair) lookAt(at time.Time) {
+	if f.wake.IsZero() || at.Before(f.wake) {
+		f.wake = at
+		f.clock.AfterFunc(at.Sub(f.clock.Now()), func() { f.look(at) })
+	}
+}
+
+func (f *fair) look(at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed || !f.wake.Equal(at) {
+		return
+	}
+	f.wake = time.Time{}
+	for _, j := range f.pick(nil) {
+		f.spawn(func() { f.work(j) })
+	}
+	for machine, until := range f.holds {
+		if f.isHeld(machine) {
+			f.lookAt(until)
+		}
+	}
+}
+
+func (f *fair) isHeld(machine string) bool {
+	if len(f.holds) == 0 {
+		return false
+	}
+	until, ok := f.holds[machine]
+	if ok && !f.clock.Now().Before(until) {
+		delete(f.holds, machine)
+		return false
+	}
+	return ok
+}
+
+// close begins nothing any more that a hold has held up.
+func (f *fair) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
 }
 
 // crowded reports whether what waits fills the memory that there is for it: as much as for what runs.

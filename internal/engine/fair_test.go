@@ -17,7 +17,7 @@ type drive struct {
 }
 
 func newDrive(places int, bytes int64) *drive {
-	return &drive{fair: newFair(places, bytes, nil)}
+	return &drive{fair: newFair(places, bytes, systemClock{}, nil)}
 }
 
 func (d *drive) queue(machine string, bytes int64) {

@@ -72,17 +72,17 @@ func (t *machineTable) of(arn string) *machineStats {
 	return m
 }
 
-// advanced counts the new events of an execution.
-func (s *stats) advanced(m *machineStats, events []machine.HistoryEvent) {
-	entered := uint64(0)
+// advanced counts the new events of an execution, and answers how many states it has entered.
+func (s *stats) advanced(m *machineStats, events []machine.HistoryEvent) (entered int) {
 	for i := range events {
 		if events[i].Type.Entered() {
 			entered++
 		}
 	}
 	s.events.Add(uint64(len(events)))
-	s.transitions.Add(entered)
-	m.transitions.Add(entered)
+	s.transitions.Add(uint64(entered))
+	m.transitions.Add(uint64(entered))
+	return entered
 }
 
 func (s *stats) began(k *kindStats, m *machineStats) {
@@ -193,7 +193,7 @@ func (c *commit) writeOpen(tx store.Tx) error {
 	return err
 }
 
-// count takes a commit that is durable into the figures.
+// count takes a commit that is durable into the figures, and paces its machine.
 func (e *Engine) count(c *commit) {
 	k := &e.stats.standard
 	if c.starting {
@@ -201,7 +201,13 @@ func (e *Engine) count(c *commit) {
 	} else if c.redriving {
 		k.open.Add(1)
 	}
-	e.stats.advanced(c.x.stats, c.result.History)
+	entered := e.stats.advanced(c.x.stats, c.result.History)
+	if e.cfg.Pace != nil {
+		if d := e.cfg.Pace(c.x.meta.MachineARN, entered); d > 0 {
+			e.tasks.hold(c.x.meta.MachineARN, d)
+			e.steps.hold(c.x.meta.MachineARN, d)
+		}
+	}
 	if c.ended() {
 		e.stats.over(k, c.x.stats, c.result.Status)
 	}

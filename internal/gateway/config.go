@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+
+	"github.com/newel-run/newel/internal/aws"
 )
 
 // Config is what a gateway is made of. The zero value serves loopback with no credentials asked for.
@@ -40,10 +42,15 @@ type Config struct {
 	Secret func(accessKey, sessionToken string) (secret, account, principal string, ok bool)
 
 	BodyBytesMax   int64         // default 256 MiB
+	BytesInFlight  int64         // of bodies and answers in memory, above which new work is refused; default 256 MiB
+	Connections    int           // at a time; further ones are answered 503 and closed; default 16,384
 	HeaderBytesMax int           // default 64 KiB
 	HeaderTimeout  time.Duration // for the header of a request to arrive; default 10 s
 	IdleTimeout    time.Duration // of a kept-alive connection; default 5 min
 	Drain          time.Duration // for running requests to end after a stop; default 10 s
+
+	// Refusal is how a service refuses work that there is no room for; "" for none known. nil: ThrottlingException.
+	Refusal func(service string) *aws.Error
 
 	Log *slog.Logger
 }
@@ -54,7 +61,12 @@ func (c Config) WithDefaults() Config {
 	set(&c.Region, "us-east-1")
 	set(&c.ClockSkew, 5*time.Minute)
 	set(&c.BodyBytesMax, 256<<20)
+	set(&c.BytesInFlight, 256<<20)
+	set(&c.Connections, 16384)
 	set(&c.HeaderBytesMax, 64<<10)
+	if c.Refusal == nil {
+		c.Refusal = func(string) *aws.Error { return aws.Errorf("ThrottlingException", "Rate exceeded") }
+	}
 	set(&c.HeaderTimeout, 10*time.Second)
 	set(&c.IdleTimeout, 5*time.Minute)
 	set(&c.Drain, 10*time.Second)

@@ -36,6 +36,7 @@ type Gateway struct {
 	hosts  []hostHook
 	drain  chan struct{}
 	closed atomic.Bool
+	budget budget
 }
 
 // New makes a gateway for what caller answers. The error is a Config that cannot be served.
@@ -45,6 +46,7 @@ func New(cfg Config, caller aws.Caller) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{cfg: cfg, caller: caller, guard: newGuard(cfg.Hosts), router: newRouter(cfg.Services), hooks: http.NewServeMux(), drain: make(chan struct{})}
+	g.budget.max = cfg.BytesInFlight
 	var err error
 	if g.auth, err = newAuthenticator(cfg); err != nil {
 		return nil, err
@@ -94,7 +96,7 @@ func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
 		return err
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(newListener(l, tlsConfig)) }()
+	go func() { failed <- srv.Serve(newListener(l, tlsConfig, g.cfg.Connections)) }()
 	select {
 	case err := <-failed:
 		return err
@@ -137,16 +139,19 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.serveAPI(w, r, id)
 }
 
-// readBody reads a body of at most BodyBytesMax bytes.
-func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// readBody reads a body of at most BodyBytesMax bytes, for which there is room: errCrowded else.
+func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request, held *share) ([]byte, error) {
 	limit := g.cfg.BodyBytesMax
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
 	}
+	if !held.grow(requestBytes) {
+		return nil, errCrowded
+	}
 	if r.ContentLength == 0 {
 		return nil, nil
 	}
-	in := http.MaxBytesReader(w, r.Body, limit)
+	in := &counted{http.MaxBytesReader(w, r.Body, limit), held}
 	var body []byte
 	var err error
 	if n := r.ContentLength; n > 0 && n <= preallocateMax {
@@ -158,6 +163,9 @@ func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request) ([]byte, erro
 	var over *http.MaxBytesError
 	if errors.As(err, &over) {
 		return nil, tooLarge(limit)
+	}
+	if errors.Is(err, errCrowded) {
+		return nil, err
 	}
 	if err != nil {
 		return nil, &aws.Error{Code: "IncompleteBody", Message: "The request body could not be read: " + err.Error()}

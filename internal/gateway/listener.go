@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
 // net/http writes the header and a body that does not fit its 4 KiB buffer in several system calls and packets. The
@@ -16,27 +17,51 @@ const holdBytesMax = 1 << 20
 
 type listener struct {
 	net.Listener
-	tls *tls.Config
+	tls  *tls.Config
+	most int64
+	open atomic.Int64
 }
 
-func newListener(l net.Listener, t *tls.Config) net.Listener { return &listener{l, t} }
+// newListener accepts most connections at a time and turns further ones away.
+func newListener(l net.Listener, t *tls.Config, most int) net.Listener {
+	return &listener{Listener: l, tls: t, most: int64(most)}
+}
 
 func (l *listener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if l.open.Add(1) > l.most {
+			l.open.Add(-1)
+			l.turnAway(c)
+			continue
+		}
+		if l.tls != nil {
+			c = tls.Server(c, l.tls)
+		}
+		return &conn{Conn: c, listener: l}, nil
 	}
-	if l.tls != nil {
-		c = tls.Server(c, l.tls)
+}
+
+const turnedAway = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+// turnAway tells the client to come again. A few bytes fit the empty buffer of a new connection: writing them does not wait.
+func (l *listener) turnAway(c net.Conn) {
+	if l.tls == nil {
+		_, _ = c.Write([]byte(turnedAway)) // it is told by the end of the connection too
 	}
-	return &conn{Conn: c}, nil
+	_ = c.Close()
 }
 
 type conn struct {
 	net.Conn
-	mu      sync.Mutex
-	holding bool
-	held    []byte
+	listener *listener
+	closed   atomic.Bool
+	mu       sync.Mutex
+	holding  bool
+	held     []byte
 }
 
 func (c *conn) Write(b []byte) (int, error) {
@@ -80,6 +105,9 @@ func (c *conn) flush() error {
 }
 
 func (c *conn) Close() error {
+	if c.closed.CompareAndSwap(false, true) {
+		c.listener.open.Add(-1)
+	}
 	_ = c.flush() // the connection is being given up: Close tells
 	return c.Conn.Close()
 }

@@ -29,7 +29,9 @@ func (g *Gateway) serveAPI(w http.ResponseWriter, r *http.Request, id string) {
 		g.serveForm(w, r, id)
 		return
 	}
-	body, err := g.readBody(w, r)
+	held := share{b: &g.budget, finishing: finishes(r)}
+	defer held.release()
+	body, err := g.readBody(w, r, &held)
 	m.Body = body
 	call := &wire.Call{Protocol: wire.JSON, RequestID: id}
 	var who identity
@@ -46,6 +48,9 @@ func (g *Gateway) serveAPI(w http.ResponseWriter, r *http.Request, id string) {
 		if err == nil && e != nil {
 			err = e
 		}
+	}
+	if errors.Is(err, errCrowded) {
+		call, err = g.crowd(r, call, signed.service)
 	}
 	if err != nil {
 		g.writeError(w, r, call, err)
@@ -84,6 +89,9 @@ func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, call *wire.Call
 		g.writeError(w, r, call, err)
 		return
 	}
+	held := int64(len(answer.Body))
+	g.budget.used.Add(held)
+	defer g.budget.used.Add(-held)
 	if answer.Stream != nil {
 		g.writeStream(w, r, answer)
 		return

@@ -193,6 +193,9 @@ func (s *Service) execute(ctx context.Context, f *record, inv runtime.Invocation
 	done := s.measure(f)
 	for {
 		r, err := s.pool.Invoke(ctx, s.spec(f), inv)
+		if errors.Is(err, runtime.ErrBusy) {
+			s.throttled(f)
+		}
 		if !errors.Is(err, errCodeGone) {
 			done(r, err)
 			return r, serviceError(err)
@@ -213,6 +216,10 @@ func serviceError(err error) error {
 	switch {
 	case errors.As(err, &missing):
 		return fail("InvalidRuntimeException", 502, "%v.", err)
+	case errors.Is(err, runtime.ErrBusy):
+		e := fail("TooManyRequestsException", 429, "Rate Exceeded.")
+		e.Fields["Reason"], e.Header = "ConcurrentInvocationLimitExceeded", http.Header{"Retry-After": {"1"}}
+		return e
 	case errors.Is(err, runtime.ErrClosed):
 		return fail("ServiceException", 500, "%v", err)
 	}

@@ -33,6 +33,7 @@ import (
 // Config is the service's settings; zero values take the defaults.
 type Config struct {
 	CacheDir    string            // unpacked code, shims and installed modules; default: "newel" in the user's cache folder
+	MaxWaiting  int               // invocations in line for one above which others are refused; default 10,000
 	MaxWorkers  int               // processes at a time; default 4 for each core, and what a quarter of the memory holds
 	IdleTimeout time.Duration     // an idle process is stopped after this; default 10 minutes
 	InitLimit   time.Duration     // what a process may take to start, on top of the function's timeout; default 10 s
@@ -109,7 +110,7 @@ func (s *Service) Start(ctx context.Context) error {
 	})
 	s.logs = newShipper(s.Env, s.cfg.LogSink)
 	s.pool = runtime.NewPool(runtime.Options{
-		MaxWorkers: s.cfg.MaxWorkers, IdleTimeout: s.cfg.IdleTimeout, InitLimit: s.cfg.InitLimit,
+		MaxWorkers: s.cfg.MaxWorkers, MaxWaiting: s.cfg.MaxWaiting, IdleTimeout: s.cfg.IdleTimeout, InitLimit: s.cfg.InitLimit,
 		Logs: s.logs, Modules: modules{s.tools}, Log: log,
 	})
 	s.events = newEvents(s)

@@ -4,13 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -31,6 +27,7 @@ type Config struct {
 	Region  string // "us-east-1" if empty
 
 	Limits map[string]string // --limit NAME=VALUE
+	Quotas string            // "aws": AWS's rates of calls and counts; "" for none
 
 	MockConfig string       // file of mocked responses in the format of Step Functions Local; "" for none
 	Mocks      mocks.Config // further test cases, for tools that run in the server's process
@@ -110,38 +107,10 @@ func (c Config) validate() error {
 		return errors.New("a store and memory exclude each other")
 	case c.Store != "" && !strings.HasPrefix(c.Store, "postgres://") && !strings.HasPrefix(c.Store, "postgresql://"):
 		return errors.New("the store is no postgres:// URL")
+	case c.Quotas != "" && c.Quotas != "aws":
+		return fmt.Errorf("limits %q: aws", c.Quotas)
 	case c.ForeignARNs != "local" && c.ForeignARNs != "strict":
 		return fmt.Errorf("foreign ARNs %q: local or strict", c.ForeignARNs)
 	}
 	return nil
-}
-
-// limits is the table of what --limit can set: its name and where it goes.
-var limits = map[string]func(l *settings) *int{
-	"history-events":    func(l *settings) *int { return &l.machine.HistoryEvents },
-	"payload-bytes":     func(l *settings) *int { return &l.machine.PayloadBytes },
-	"inline-iterations": func(l *settings) *int { return &l.machine.InlineIterations },
-	"lambda-workers":    func(l *settings) *int { return &l.workers },
-}
-
-// settings are the limits of one server.
-type settings struct {
-	machine machine.Limits
-	workers int // Lambda processes at a time
-}
-
-func parseLimits(in map[string]string) (settings, error) {
-	l := settings{workers: 4 * runtime.GOMAXPROCS(0)}
-	for name, text := range in {
-		field := limits[name]
-		if field == nil {
-			return l, fmt.Errorf("limit %q is not known; there are %s", name, strings.Join(slices.Sorted(maps.Keys(limits)), ", "))
-		}
-		n, err := strconv.Atoi(text)
-		if err != nil || n <= 0 {
-			return l, fmt.Errorf("limit %s=%s: a positive whole number is needed", name, text)
-		}
-		*field(&l) = n
-	}
-	return l, nil
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/newel-run/newel/internal/iam"
 	"github.com/newel-run/newel/internal/kms"
 	"github.com/newel-run/newel/internal/lambda"
+	"github.com/newel-run/newel/internal/limits"
 	"github.com/newel-run/newel/internal/logs"
 	"github.com/newel-run/newel/internal/mail"
 	"github.com/newel-run/newel/internal/observe"
@@ -57,6 +58,7 @@ type Node struct {
 	router   *router
 	caller   aws.Caller // router behind what stands in front of every call
 	calls    *observe.Calls
+	limiter  *limits.Limiter
 	owed     atomic.Int64
 	began    time.Time
 	sqs      *sqs.Service
@@ -87,7 +89,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	set, err := parseLimits(cfg.Limits)
+	set, err := cfg.settings()
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +129,7 @@ func (n *Node) start(ctx context.Context, set settings) error {
 		Account: n.cfg.Account, Region: n.cfg.Region, Version: n.cfg.Version, Hosts: n.cfg.Hosts, Credentials: n.cfg.Credentials,
 		CertFile: n.cfg.TLSCert, KeyFile: n.cfg.TLSKey, Insecure: n.cfg.Insecure, Drain: n.cfg.Drain, Log: n.cfg.Log,
 		Identify: sts.Identify,
+		Refusal:  limits.Refusal, BytesInFlight: int64(set.requestBytes), Connections: set.connections,
 	}
 	if err := gatewayConfig.CheckListen(n.cfg.Listen); err != nil {
 		return err
@@ -199,7 +202,8 @@ func (n *Node) compose(ctx context.Context, set settings) error {
 		return err
 	}
 	known.next = n.router
-	n.calls = observe.NewCalls(foreign.New(foreign.Config{Owns: known.owns, Strict: n.cfg.ForeignARNs == "strict", Log: n.cfg.Log}, known), n.router.has)
+	n.limiter = limits.New(limits.Config{AWS: n.cfg.Quotas == "aws", Rates: set.rates, Now: time.Now, Record: n.record})
+	n.calls = observe.NewCalls(foreign.New(foreign.Config{Owns: known.owns, Strict: n.cfg.ForeignARNs == "strict", Log: n.cfg.Log}, n.limiter.Caller(known)), n.router.has)
 	n.caller = n.calls
 	env := &service.Env{Store: n.store, Caller: n.caller, Now: time.Now, Log: n.cfg.Log, Account: n.cfg.Account, Region: n.cfg.Region, BaseURL: n.URL, Owed: &n.owed}
 	if err := n.protect(env); err != nil {
@@ -208,7 +212,7 @@ func (n *Node) compose(ctx context.Context, set settings) error {
 	n.events = events.New(env, connection.New(env).Operations()...)
 	n.metrics = cloudwatch.New(env, cloudwatch.Config{Wanted: n.events.CouldMatch})
 	env.Metrics = n.metrics
-	n.lambda = lambda.New(env, lambda.Config{CacheDir: n.cfg.CacheDir, MaxWorkers: set.workers, NoInstall: n.cfg.NoInstall, StrictARNs: n.cfg.ForeignARNs == "strict"})
+	n.lambda = lambda.New(env, lambda.Config{CacheDir: n.cfg.CacheDir, MaxWorkers: set.workers, MaxWaiting: set.lambdaQueue, NoInstall: n.cfg.NoInstall, StrictARNs: n.cfg.ForeignARNs == "strict"})
 	tasks := &task.Runner{Caller: n.caller, Has: n.router.has}
 	n.cfn = cfn.New(env, map[string]cfn.Macro{sam.Name: func(file string, template *cfn.Node, parameters map[string]string) (*cfn.Node, error) {
 		return sam.Transform(template, sam.Input{File: file, Parameters: parameters})
@@ -220,7 +224,11 @@ func (n *Node) compose(ctx context.Context, set settings) error {
 	}
 	statesConfig := states.Config{
 		Env: env, Dispatcher: cases.dispatcher(tasks), HasTest: cases.has(), TestClock: n.cfg.testClock(), Resource: cases.resource(tasks.Problem),
-		MockProblem: task.MockProblem, Limits: set.machine, Changed: n.status.Changed,
+		MockProblem: task.MockProblem, Limits: set.machine, Bounds: set.bounds, Pollers: set.pollers,
+		Admit: func(operation, account, region string) *aws.Error {
+			return n.limiter.Take("states", operation, account, region)
+		}, Pace: n.pacing(set),
+		Changed: n.status.Changed,
 	}
 	if o := n.cfg.Observer; o != nil {
 		statesConfig.Entered, statesConfig.Decided = o.Entered, o.Decided

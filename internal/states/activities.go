@@ -229,6 +229,10 @@ func (s *Service) getActivityTask(ctx context.Context, c *service.Context) (any,
 	if _, err := parseType(in.ActivityArn, "activity"); err != nil {
 		return nil, err
 	}
+	if !s.polls.enter(in.ActivityArn, s.pollersMost) {
+		return nil, aws.Errorf("ActivityWorkerLimitExceeded", "The maximum number of workers concurrently polling for activity tasks has been reached.")
+	}
+	defer s.polls.exit(in.ActivityArn)
 	end := time.NewTimer(longPoll)
 	defer end.Stop()
 	for {
@@ -318,10 +322,30 @@ type polls struct {
 	mu       sync.Mutex
 	waiting  map[string][]chan struct{} // by activity ARN
 	claiming map[string]bool            // by row key
+	present  map[string]int             // polls, by activity ARN
 }
 
 func newPolls() *polls {
-	return &polls{waiting: map[string][]chan struct{}{}, claiming: map[string]bool{}}
+	return &polls{waiting: map[string][]chan struct{}{}, claiming: map[string]bool{}, present: map[string]int{}}
+}
+
+// enter counts a poll of an activity; it is refused when most of them are there already (0: as many as come).
+func (p *polls) enter(arn string, most int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if most > 0 && p.present[arn] >= most {
+		return false
+	}
+	p.present[arn]++
+	return true
+}
+
+func (p *polls) exit(arn string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.present[arn]--; p.present[arn] == 0 {
+		delete(p.present, arn)
+	}
 }
 
 // wait joins the line; the channel is closed when it is this poll's turn to look.

@@ -83,6 +83,9 @@ func (s *Service) prepareStart(ctx context.Context, c *service.Context) (*engine
 		return nil, nil, noMachine(in.StateMachineArn)
 	}
 	h := t.head
+	if err := s.admit(c, h.Type == "EXPRESS"); err != nil {
+		return nil, nil, err
+	}
 	r, err := s.revisions.revision(ctx, t.revision)
 	if err != nil {
 		return nil, nil, err

@@ -38,6 +38,8 @@ type Service struct {
 	logger      *logger
 	meter       *meter
 	maps        *maprun.Runs
+	admission   func(operation, account, region string) *aws.Error
+	pollersMost int
 	// Of TestState: where an unmocked task goes, and Config.MockProblem.
 	dispatcher  engine.Dispatcher
 	mockProblem func(i asl.Integration, result []byte, required bool) string
@@ -65,6 +67,14 @@ type Config struct {
 	Decided func(execution string, decisions []machine.Decision)
 	// Tracing makes traces of executions; nil for none.
 	Tracing Tracing
+	// Bounds and Pace are the engine's.
+	Bounds engine.Bounds
+	Pace   func(machineARN string, transitions int) time.Duration
+	// Admit is asked before a client's start, whose operation is named with the machine's type, and may refuse it; nil: it
+	// does not.
+	Admit func(operation, account, region string) *aws.Error
+	// Pollers bounds the workers that wait for tasks of one activity; 0: no bound.
+	Pollers int
 	// TestClock lets the engine's time be moved on.
 	TestClock engine.TestClock
 	// HasTest reports whether a machine has a test case of a name; nil: StartExecution knows no test cases.
@@ -75,7 +85,7 @@ type Config struct {
 func New(cfg Config) *Service {
 	s := &Service{
 		env: cfg.Env, resource: cfg.Resource, model: aws.MustModel("states"), polls: newPolls(), hasTest: cfg.HasTest,
-		dispatcher: cfg.Dispatcher, mockProblem: cfg.MockProblem,
+		dispatcher: cfg.Dispatcher, mockProblem: cfg.MockProblem, admission: cfg.Admit, pollersMost: cfg.Pollers,
 	}
 	if s.mockProblem == nil {
 		s.mockProblem = func(asl.Integration, []byte, bool) string { return "" }
@@ -90,8 +100,8 @@ func New(cfg Config) *Service {
 	s.maps = maprun.New(maprun.Config{Env: &runs, PayloadBytes: cfg.Limits.PayloadBytes}, executions{s})
 	s.engine = engine.New(engine.Config{
 		Store: s.sealed, Definitions: s.definitions, Unlock: s.sealed.unlock, Dispatcher: dispatcher{cfg.Dispatcher, s, mocking(cfg.Dispatcher)}, Clock: cfg.Clock,
-		TestClock: cfg.TestClock,
-		Log:       cfg.Env.Log, Limits: cfg.Limits, Result: nestedResult, Changed: s.changed(cfg), Tracing: s.tracing(cfg.Tracing), Finished: s.maps.Finished,
+		TestClock: cfg.TestClock, Bounds: cfg.Bounds, Pace: s.pace(cfg.Pace),
+		Log: cfg.Env.Log, Limits: cfg.Limits, Result: nestedResult, Changed: s.changed(cfg), Tracing: s.tracing(cfg.Tracing), Finished: s.maps.Finished,
 		History: func(execution string, x *engine.Meta, redrives uint32, events []machine.HistoryEvent) {
 			s.logger.add(execution, x, redrives, events)
 			s.meter.history(execution, x, events)

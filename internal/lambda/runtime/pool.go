@@ -15,6 +15,7 @@ import (
 // Options are the pool's settings; zero values take the defaults.
 type Options struct {
 	MaxWorkers  int           // processes at a time; default 4 for each core, and what a quarter of the memory holds
+	MaxWaiting  int           // invocations in line above which further ones are refused; default 10,000
 	IdleTimeout time.Duration // an idle worker is stopped after this; default 10 minutes
 	InitLimit   time.Duration // what a worker may take to start, on top of its function's timeout; default 10 s
 	Logs        LogSink
@@ -25,6 +26,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.MaxWorkers <= 0 {
 		o.MaxWorkers = defaultWorkers(goruntime.NumCPU(), machineMemoryMB())
+	}
+	if o.MaxWaiting <= 0 {
+		o.MaxWaiting = 10_000
 	}
 	if o.IdleTimeout <= 0 {
 		o.IdleTimeout = 10 * time.Minute
@@ -57,8 +61,13 @@ type discard struct{}
 
 func (discard) WriteLog(*Spec, string, time.Time, string) {}
 
-// ErrClosed: the pool has been closed.
-var ErrClosed = errors.New("lambda: the server is stopping")
+// Errors of the pool.
+var (
+	// ErrClosed: the pool has been closed.
+	ErrClosed = errors.New("lambda: the server is stopping")
+	// ErrBusy: too many invocations wait for a worker.
+	ErrBusy = errors.New("lambda: too many invocations wait for a worker")
+)
 
 // Pool runs invocations on worker processes.
 type Pool struct {
@@ -131,6 +140,11 @@ func (p *Pool) Invoke(ctx context.Context, spec *Spec, inv Invocation) (*Result,
 		g.idle = g.idle[:n-1]
 		w.assign(c)
 	} else {
+		if p.waiting() >= p.o.MaxWaiting {
+			p.forget(g)
+			p.mu.Unlock()
+			return nil, ErrBusy
+		}
 		g.waiting = append(g.waiting, c)
 		p.startWorkers()
 	}
@@ -353,6 +367,13 @@ func (p *Pool) Load() map[string]Load {
 		all[g.spec.Function] = l
 	}
 	return all
+}
+
+func (p *Pool) waiting() (n int) {
+	for _, g := range p.groups {
+		n += len(g.waiting)
+	}
+	return n
 }
 
 // Stats is the pool as a whole.

@@ -231,6 +231,33 @@ func TestInitTimeout(t *testing.T) {
 	}
 }
 
+// TestQueueIsBounded: an invocation more than may wait is refused at once; those in line go on.
+func TestQueueIsBounded(t *testing.T) {
+	p := newPool(t, Options{MaxWorkers: 1, MaxWaiting: 2})
+	queued := make(chan struct{}, 10)
+	p.queued = func() { queued <- struct{}{} }
+	g := newGate(t)
+	s := spec("f", "on")
+	first := begin(p, s, g.order(""))
+	at := g.arrival()
+	<-queued
+	second, third := begin(p, s, g.order("")), begin(p, s, g.order(""))
+	<-queued
+	<-queued
+	if _, err := p.Invoke(t.Context(), spec("g", "on"), Invocation{}); !errors.Is(err, ErrBusy) {
+		t.Errorf("a third in line: %v", err)
+	}
+	at.Close()
+	<-first
+	g.arrival().Close()
+	g.arrival().Close()
+	<-second
+	<-third
+	if s := p.Stats(); s.Waiting != 0 || s.Took.Count != 3 || s.Colds != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestCapQueuesInOrder(t *testing.T) {
 	p := newPool(t, Options{MaxWorkers: 1})
 	queued := make(chan struct{}, 10)
