@@ -155,7 +155,7 @@ func (w *World) startOther(x *execution) {
 // disturbExecution stops an execution, redrives it, looks at it, or starts it once more.
 func (w *World) disturbExecution() {
 	x := w.executions[w.random.IntN(len(w.executions))]
-	if !x.acknowledged {
+	if !x.acknowledged || !w.stormy() {
 		return
 	}
 	switch w.random.IntN(5) {

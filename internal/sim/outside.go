@@ -256,6 +256,7 @@ func (w *World) tryCallBack(token, label string, said machinetest.Answer) {
 		switch {
 		case err != nil:
 			w.again(label, func() { w.tryCallBack(token, label, said) })
+			return
 		case a == machine.Unknown:
 			w.violated("a callback to %s is unknown", label)
 		case a == machine.Taken && w.stormy() && w.chance(3):

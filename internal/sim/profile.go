@@ -99,9 +99,6 @@ func (p *profile) workTime(w *World) time.Duration {
 func (w *World) weather() {
 	p := &w.profile
 	if !w.stormy() {
-		if w.live != nil {
-			w.live.store.full = false
-		}
 		return
 	}
 	often := func(n int) bool { return n > 0 && w.chance(n) }

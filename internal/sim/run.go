@@ -184,6 +184,9 @@ func (w *World) schedule() {
 // over reports whether all has been done. An execution of a calm definition that was stopped is redriven until it ends by
 // itself.
 func (w *World) over() bool {
+	if w.busy < 0 {
+		panic("sim: more is over than was begun")
+	}
 	if w.settle(); len(w.ready) > 0 || w.busy > 0 || len(w.queue) > 0 || w.stormy() || w.live == nil || !w.live.up {
 		w.checkStuck()
 		return false
@@ -191,14 +194,7 @@ func (w *World) over() bool {
 	if len(w.future) > 0 && w.future[0].due.Before(w.now.Add(time.Second)) {
 		return false
 	}
-	over := true
-	for _, part := range w.disk.parts {
-		part.durable.Ascend(string(store.K(store.TableExpress)), func(k string, _ []byte) bool {
-			over = over && k[0] != store.TableExpress // it runs again after a crash
-			return false
-		})
-		over = over && len(part.staged) == 0
-	}
+	over := !w.unfinished()
 	for _, arn := range w.stored() {
 		over = over && w.statusOf(arn) != machine.Running
 	}
@@ -216,6 +212,21 @@ func (w *World) over() bool {
 		w.checkStuck()
 	}
 	return over
+}
+
+// unfinished reports whether the store holds what is to be done: tasks, continuations, debts, Express executions.
+func (w *World) unfinished() (found bool) {
+	for _, part := range w.disk.parts {
+		for _, table := range []byte{store.TableOutbox, store.TableContinue, store.TableDebt, store.TableExpress} {
+			part.durable.Ascend(string(store.K(table)), func(k string, _ []byte) bool {
+				numbers := k == string(outboxNumbers)
+				found = found || k[0] == table && !numbers
+				return numbers
+			})
+		}
+		found = found || len(part.staged) > 0
+	}
+	return found
 }
 
 // patience is how long after the storm everything must have come to its end.

@@ -19,15 +19,16 @@ func run(t *testing.T, o Options) (r Report) {
 
 // TestSimulation runs seeds, of calm and of wild definitions, and some of them twice: the traces are the same.
 //
-// NEWEL_SIM_SEEDS=N runs N seeds; NEWEL_SIM_SEED=S only that one, whose trace -v shows.
+// NEWEL_SIM_SEEDS=N runs N seeds; NEWEL_SIM_SEED=S only that one, whose trace -v shows; both together N seeds from S on.
 func TestSimulation(t *testing.T) {
-	seeds, first, trace := 100, 1, false
+	seeds, first := 100, 1
+	if n, err := strconv.Atoi(os.Getenv("NEWEL_SIM_SEED")); err == nil {
+		first, seeds = n, 1
+	}
 	if n, err := strconv.Atoi(os.Getenv("NEWEL_SIM_SEEDS")); err == nil {
 		seeds = n
 	}
-	if n, err := strconv.Atoi(os.Getenv("NEWEL_SIM_SEED")); err == nil {
-		first, seeds, trace = n, 1, true
-	}
+	trace := seeds == 1
 	counts, steps := map[string]int{}, 0
 	for seed := first; seed < first+seeds; seed++ {
 		for _, wild := range []bool{false, true} {

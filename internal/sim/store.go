@@ -32,7 +32,7 @@ func (s *diskStore) Update(ctx context.Context, p store.Partition, fn func(store
 			c.answer(err)
 			return
 		}
-		if s.full && !store.IsFinishing(ctx) {
+		if s.full && w.stormy() && !store.IsFinishing(ctx) {
 			w.count("refused for space")
 			c.answer(store.ErrFull)
 			return
