@@ -11,6 +11,10 @@ Resources:
   K: {Type: AWS::KMS::Key, Properties: {Description: !Ref Delay}}
   Q: {Type: AWS::SQS::Queue, Properties: {QueueName: q, DelaySeconds: !Ref Delay}}
   R: {Type: AWS::SQS::Queue, Properties: {QueueName: !Sub "r-${Q.QueueName}-${Delay}"}}
+  S: {Type: AWS::SecretsManager::Secret, Properties: {KmsKeyId: !Ref K, Description: !Ref Delay, GenerateSecretString: {}}}
+  E:
+    Type: AWS::Events::Connection
+    Properties: {Description: !Ref Delay, KmsKeyIdentifier: !Ref K, AuthorizationType: BASIC, AuthParameters: {BasicAuthParameters: {Username: u, Password: p}}}
   C:
     Type: AWS::CloudFormation::Stack
     DependsOn: R
@@ -84,6 +88,13 @@ func (w *world) check(n int, st *Stack, status string, queues ...string) {
 	keys := strings.Count(w.must("kms", "ListKeys"), "KeyId")
 	if keys != 1 {
 		w.Errorf("call %d, %s: %d keys", n, status, keys)
+	}
+	secrets := strings.Count(w.must("secretsmanager", "ListSecrets"), "ARN")
+	if want := min(2, len(queues)); secrets != want {
+		w.Errorf("call %d, %s: %d secrets, want %d", n, status, secrets, want)
+	}
+	if made := strings.Count(w.must("events", "ListConnections"), `"AUTHORIZED"`); made != min(1, len(queues)) {
+		w.Errorf("call %d, %s: %d connections", n, status, made)
 	}
 	w.service.blocks.mu.Lock()
 	defer w.service.blocks.mu.Unlock()

@@ -15,6 +15,8 @@ import (
 	"github.com/newel-run/newel/asl/value"
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/dynamodb"
+	"github.com/newel-run/newel/internal/events"
+	connections "github.com/newel-run/newel/internal/events/connection"
 	"github.com/newel-run/newel/internal/iam"
 	"github.com/newel-run/newel/internal/kms"
 	"github.com/newel-run/newel/internal/kms/envelope"
@@ -65,21 +67,31 @@ func newWorld(t *testing.T) *world {
 func (w *world) boot(dieAfter int) {
 	w.Helper()
 	env := &service.Env{Store: w.store, Caller: w, Now: time.Now, Log: slog.New(slog.DiscardHandler), Account: account, Region: region,
-		BaseURL: func() string { return "http://here" }, Vault: envelope.New(w, time.Now)}
+		BaseURL: func() string { return "http://here" }, Vault: envelope.New(aws.CallerFunc(w.inner), time.Now)}
 	objects := s3.New(env, s3.Config{Dir: w.objects})
 	if err := objects.Start(w.Context()); err != nil {
 		w.Fatal(err)
 	}
 	w.Cleanup(func() { objects.Close() })
+	within := *env
+	within.Caller = aws.CallerFunc(w.inner)
 	w.mu.Lock()
 	w.dying, w.dieAfter, w.effect, w.lost = dieAfter >= 0, dieAfter, false, make(chan struct{})
 	w.services = map[string]aws.Caller{"sqs": sqs.New(env), "sns": sns.New(env), "s3": objects, "dynamodb": dynamodb.New(env), "iam": iam.New(env), "logs": logs.New(env), "kms": kms.New(env, kms.Config{Master: w.master}),
-		"secretsmanager": secretsmanager.New(env), "ssm": ssm.New(env)}
+		"secretsmanager": secretsmanager.New(env), "ssm": ssm.New(env), "events": events.New(env, connections.New(&within).Operations()...)}
 	w.mu.Unlock()
 	w.service = New(env, map[string]Macro{"Test::Double": double})
 	if err := w.service.Start(w.Context()); err != nil {
 		w.Fatal(err)
 	}
+}
+
+// inner answers the calls that services make of each other, which the deployer does not make.
+func (w *world) inner(ctx context.Context, r *aws.Request) (*aws.Output, error) {
+	w.mu.Lock()
+	s := w.services[r.Service]
+	w.mu.Unlock()
+	return s.Call(ctx, r)
 }
 
 // double is a macro that makes a second queue of every queue.

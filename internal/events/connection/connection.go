@@ -6,7 +6,7 @@
 // reached through the seam, which seals them. Access tokens are in memory only.
 //
 // A connection is made in three steps: its record in the state CREATING, its secret, its record with the secret. A crash in
-// between leaves a connection that can be updated or deleted, and at most a secret that nothing refers to.
+// between leaves a connection that can be updated or deleted, and a secret that is found again by its name.
 package connection
 
 import (

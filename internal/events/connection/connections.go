@@ -125,23 +125,26 @@ func (s *Connections) authorize(ctx context.Context, c *service.Context, con *co
 	return s.transact(ctx, c, con.save)
 }
 
+// secretName is the name of a connection's secret. It follows from the connection, so that what a crash has left behind is
+// found again.
+func (c *connection) secretName() string { return "events!connection/" + c.Name + "/" + c.ID }
+
 // keepSecret puts a connection's parameters into its secret, which is made where there is none.
 func (s *Connections) keepSecret(ctx context.Context, c *service.Context, con *connection, text string) error {
-	operation, in := "CreateSecret", map[string]any{"Name": "events!connection/" + con.Name + "/" + newUUID(), "SecretString": text,
-		"Description": "Authorization parameters of the EventBridge connection " + con.Name}
+	in := map[string]any{"Name": con.secretName(), "SecretString": text, "Description": "Authorization parameters of the EventBridge connection " + con.Name}
 	if con.KmsKeyIdentifier != "" {
 		in["KmsKeyId"] = con.KmsKeyIdentifier
 	}
-	if con.SecretArn != "" {
-		operation, in["SecretId"] = "UpdateSecret", con.SecretArn
-		delete(in, "Name")
-	}
 	var out struct{ ARN string }
-	if err := s.secrets(ctx, c, operation, in, &out); err != nil {
-		return err
+	err := s.secrets(ctx, c, "CreateSecret", in, &out)
+	var e *aws.Error
+	if errors.As(err, &e) && e.Code == "ResourceExistsException" {
+		delete(in, "Name")
+		in["SecretId"] = con.secretName()
+		err = s.secrets(ctx, c, "UpdateSecret", in, &out)
 	}
 	con.SecretArn = out.ARN
-	return nil
+	return err
 }
 
 // secrets makes a call of Secrets Manager.
@@ -162,10 +165,7 @@ func (s *Connections) secrets(ctx context.Context, c *service.Context, operation
 
 func (s *Connections) dropSecret(ctx context.Context, c *service.Context, con *connection) error {
 	s.tokens.forget(con.arn())
-	if con.SecretArn == "" {
-		return nil
-	}
-	return s.secrets(ctx, c, "DeleteSecret", map[string]any{"SecretId": con.SecretArn, "ForceDeleteWithoutRecovery": true}, &struct{}{})
+	return s.secrets(ctx, c, "DeleteSecret", map[string]any{"SecretId": con.secretName(), "ForceDeleteWithoutRecovery": true}, &struct{}{})
 }
 
 // namedConnection reads the connection that a request names.
