@@ -1,154 +1,72 @@
 package node
 
 import (
-	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/service"
 )
 
-// tenPasses is a chain of ten Pass states.
-func tenPasses() string {
-	var states []string
-	for i := range 9 {
-		states = append(states, fmt.Sprintf(`"S%d":{"Type":"Pass","Next":"S%d"}`, i, i+1))
-	}
-	return `{"StartAt":"S0","States":{` + strings.Join(append(states, `"S9":{"Type":"Pass","End":true}`), ",") + `}}`
-}
-
-// expressServer is a server in memory with the Express machine of ten Pass states, and the body of a start.
-func expressServer(b *testing.B) (n *Node, body string) {
-	n, err := Start(b.Context(), Config{Listen: "127.0.0.1:0", Memory: true, CacheDir: b.TempDir()})
+// BenchmarkEffects runs executions of ten sqs:sendMessage each, 128 at a time, in process: everything but HTTP. NEWEL_BENCH_DIR
+// names the folder for the data; on a file system in memory it shows what the work costs without the disk.
+func BenchmarkEffects(b *testing.B) {
+	dir, err := os.MkdirTemp(os.Getenv("NEWEL_BENCH_DIR"), "newel-bench-")
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = n.Close(b.Context()) })
-	in, err := json.Marshal(map[string]string{"name": "ten", "type": "EXPRESS", "definition": tenPasses(), "roleArn": "arn:aws:iam::000000000000:role/r"})
-	if err == nil {
-		_, err = n.Caller().Call(b.Context(), &aws.Request{Service: "states", Operation: "CreateStateMachine", Account: "000000000000", Region: "us-east-1", Input: in})
-	}
+	defer os.RemoveAll(dir)
+	n, err := Start(b.Context(), Config{Listen: "127.0.0.1:0", Data: dir, CacheDir: b.TempDir()})
 	if err != nil {
 		b.Fatal(err)
 	}
-	return n, `{"stateMachineArn":"arn:aws:states:us-east-1:000000000000:stateMachine:ten","input":"{\"order\":{\"id\":12345,\"items\":[1,2,3]}}"}`
-}
-
-// BenchmarkStartSyncExecution drives, in turns, a bare net/http server that decodes a JSON body and encodes one, and
-// StartSyncExecution of ten Pass states with logging OFF on the same body; the figure is the second's rate as a share
-// of the first's. Clients and servers share the processors.
-func BenchmarkStartSyncExecution(b *testing.B) {
-	n, body := expressServer(b)
-	bare := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var in map[string]any
-		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-		_ = json.NewEncoder(w).Encode(in) // the client is gone if it fails
-	}))
-	defer bare.Close()
-	limit, ours := newClients(b, bare.Listener.Addr().String(), body), newClients(b, n.listener.Addr().String(), body)
-	var limitTook, oursTook time.Duration
-	const turn = 256
-	for b.Loop() {
-		limitTook += limit.drive(b, turn)
-		oursTook += ours.drive(b, turn)
-	}
-	rate := func(took time.Duration) float64 { return turn * float64(b.N) / took.Seconds() }
-	b.ReportMetric(rate(limitTook), "bare-req/s")
-	b.ReportMetric(rate(oursTook), "sync-req/s")
-	b.ReportMetric(100*rate(oursTook)/rate(limitTook), "%-of-bare")
-	b.ReportMetric(0, "ns/op")
-}
-
-// BenchmarkExpressInProcess is the same operation without HTTP.
-func BenchmarkExpressInProcess(b *testing.B) {
-	n, body := expressServer(b)
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			out, err := n.Caller().Call(b.Context(), &aws.Request{Service: "states", Operation: "StartSyncExecution", Account: "000000000000", Region: "us-east-1", Input: []byte(body)})
-			if err != nil || !strings.Contains(string(out.Value.(json.RawMessage)), `"SUCCEEDED"`) {
-				b.Error("it did not succeed", err)
-				return
-			}
-		}
-	})
-	b.ReportMetric(10*float64(b.N)/b.Elapsed().Seconds(), "transitions/s")
-}
-
-// clients are connections on which one request is made again and again.
-type clients struct {
-	request string
-	conns   []net.Conn
-	readers []*bufio.Reader
-}
-
-func newClients(b *testing.B, addr, body string) *clients {
-	c := &clients{request: fmt.Sprintf("POST / HTTP/1.1\r\nHost: %s\r\nX-Amz-Target: AWSStepFunctions.StartSyncExecution\r\nContent-Type: application/x-amz-json-1.0\r\n"+
-		"Authorization: AWS4-HMAC-SHA256 Credential=000000000000/20260102/us-east-1/states/aws4_request, SignedHeaders=host, Signature=0\r\n"+
-		"X-Amz-Date: 20260102T030405Z\r\nContent-Length: %d\r\n\r\n%s", addr, len(body), body)}
-	for range 8 {
-		conn, err := net.Dial("tcp", addr)
+	defer n.Close(context.Background())
+	call := func(name, operation string, in map[string]any) (out map[string]any) {
+		input, _ := json.Marshal(in)
+		answer, err := n.Caller().Call(b.Context(), &aws.Request{Service: name, Operation: operation, Account: "000000000000", Region: "us-east-1", Input: input})
 		if err != nil {
-			b.Fatal(err)
+			b.Error(err)
+			return nil
 		}
-		b.Cleanup(func() { _ = conn.Close() })
-		c.conns, c.readers = append(c.conns, conn), append(c.readers, bufio.NewReader(conn))
+		text, _ := service.Marshal(answer.Value)
+		if err := json.Unmarshal(text, &out); err != nil {
+			b.Error(err)
+		}
+		return out
 	}
-	return c
-}
-
-// drive makes a number of requests, shared among the connections.
-func (c *clients) drive(b *testing.B, requests int) time.Duration {
-	began := time.Now()
-	var all sync.WaitGroup
-	for i := range c.conns {
-		all.Go(func() {
-			for range requests / len(c.conns) {
-				if err := c.roundTrip(i); err != nil {
-					b.Error(err)
-					return
+	queue := call("sqs", "CreateQueue", map[string]any{"QueueName": "effects"})["QueueUrl"]
+	var states []string
+	for i := range 10 {
+		next := `"End":true`
+		if i < 9 {
+			next = fmt.Sprintf(`"Next":"S%d"`, i+1)
+		}
+		states = append(states, fmt.Sprintf(`"S%d":{"Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage","ResultPath":null,"Parameters":{"QueueUrl":%q,"MessageBody":"x"},%s}`, i, queue, next))
+	}
+	machine := call("states", "CreateStateMachine", map[string]any{"name": "effects", "roleArn": "arn:aws:iam::000000000000:role/r",
+		"definition": `{"StartAt":"S0","States":{` + strings.Join(states, ",") + `}}`})["stateMachineArn"]
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	var clients sync.WaitGroup
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range 128 {
+		clients.Go(func() {
+			for left.Add(-1) >= 0 {
+				arn := call("states", "StartExecution", map[string]any{"stateMachineArn": machine})["executionArn"]
+				for call("states", "DescribeExecution", map[string]any{"executionArn": arn})["status"] == "RUNNING" {
+					time.Sleep(5 * time.Millisecond) // as a client does
 				}
 			}
 		})
 	}
-	all.Wait()
-	return time.Since(began)
-}
-
-func (c *clients) roundTrip(i int) error {
-	if _, err := io.WriteString(c.conns[i], c.request); err != nil {
-		return err
-	}
-	length, first := 0, true
-	for {
-		line, err := c.readers[i].ReadSlice('\n')
-		if err != nil {
-			return err
-		}
-		if first && !strings.Contains(string(line), " 200 ") {
-			return fmt.Errorf("answered %s", line)
-		}
-		if first = false; len(line) <= 2 {
-			break
-		}
-		if v, ok := strings.CutPrefix(string(line), "Content-Length: "); ok {
-			if _, err := fmt.Sscan(v, &length); err != nil {
-				return err
-			}
-		}
-	}
-	_, err := c.readers[i].Discard(length)
-	return err
+	clients.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "executions/s")
 }
