@@ -1,6 +1,7 @@
 package states
 
 import (
+	"hash/maphash"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,11 @@ const namespace = "AWS/States"
 type meter struct {
 	s *Service
 
+	seed   maphash.Seed
+	shards [64]trackedShard // by execution
+}
+
+type trackedShard struct {
 	mu    sync.Mutex
 	tasks map[string]map[int64]tracked // execution -> history event -> its task
 	n     int
@@ -42,10 +48,14 @@ var (
 	serviceMetrics  = &taskMetrics{"ServiceIntegrations", "ServiceIntegration", "ServiceIntegrationResourceArn"}
 )
 
-// trackedMost bounds the events that are remembered; when there are more all are forgotten.
-const trackedMost = 1 << 16
+// trackedMost bounds the events that a shard remembers; when there are more all of it are forgotten.
+const trackedMost = 1 << 10
 
-func newMeter(s *Service) *meter { return &meter{s: s, tasks: map[string]map[int64]tracked{}} }
+func newMeter(s *Service) *meter { return &meter{s: s, seed: maphash.MakeSeed()} }
+
+func (m *meter) shard(execution string) *trackedShard {
+	return &m.shards[maphash.String(m.seed, execution)%uint64(len(m.shards))]
+}
 
 // ended emits what is known at an execution's end.
 func (m *meter) ended(e *engine.End) {
@@ -203,32 +213,34 @@ func (m *meter) measure(execution string, t tracked, count, duration string, ms 
 }
 
 func (m *meter) keep(execution string, event int64, t tracked) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.n++; m.n > trackedMost {
-		clear(m.tasks)
-		m.n = 1
+	sh := m.shard(execution)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.n++; sh.n > trackedMost || sh.tasks == nil {
+		sh.tasks, sh.n = map[string]map[int64]tracked{}, 1
 	}
-	if m.tasks[execution] == nil {
-		m.tasks[execution] = map[int64]tracked{}
+	if sh.tasks[execution] == nil {
+		sh.tasks[execution] = map[int64]tracked{}
 	}
-	m.tasks[execution][event] = t
+	sh.tasks[execution][event] = t
 }
 
 func (m *meter) take(execution string, event int64) tracked {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	t, there := m.tasks[execution][event]
+	sh := m.shard(execution)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	t, there := sh.tasks[execution][event]
 	if there {
-		delete(m.tasks[execution], event)
-		m.n--
+		delete(sh.tasks[execution], event)
+		sh.n--
 	}
 	return t
 }
 
 func (m *meter) forget(execution string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.n -= len(m.tasks[execution])
-	delete(m.tasks, execution)
+	sh := m.shard(execution)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.n -= len(sh.tasks[execution])
+	delete(sh.tasks, execution)
 }
