@@ -142,6 +142,7 @@ type commit struct {
 	more     bool // the answer that the event brings is not the whole: its sending is not over
 	result   machine.Result
 	entries  []*outboxEntry
+	bytes    int64             // of pieces that were written
 	owed     []machine.Attempt // whose work is to be cancelled
 	told     []Write           // what goes with a start or an end
 	after    []func()          // of told, once it is durable
@@ -173,6 +174,7 @@ func (e *Engine) run(ctx context.Context, c *commit) (err error) {
 		return err
 	}
 	c.x.revision++
+	c.x.bytes += c.bytes
 	c.x.more = c.result.More
 	for _, ch := range c.result.Changes {
 		if ch.Piece == nil {
@@ -205,7 +207,7 @@ func (e *Engine) drop(ctx context.Context, c *commit) error {
 // write puts everything that the step changed into one transaction.
 func (c *commit) write(tx store.Tx, retention time.Duration) error {
 	x, res := c.x, &c.result
-	c.owed = c.owed[:0]
+	c.owed, c.bytes = c.owed[:0], 0
 	revision, err := revisionOf(tx, x.arn)
 	if err != nil {
 		return err
@@ -228,10 +230,14 @@ func (c *commit) write(tx store.Tx, retention time.Duration) error {
 		case ch.Piece == nil:
 			tx.Delete(pieceKey(x.arn, ch.Key))
 		default:
-			tx.Set(pieceKey(x.arn, ch.Key), ch.Piece.Append(nil))
+			b := ch.Piece.Append(nil)
+			c.bytes += int64(len(b))
+			tx.Set(pieceKey(x.arn, ch.Key), b)
 		}
 	}
-	tx.Set(rootKey(x.arn), encodeRoot(revision+1, root))
+	b := encodeRoot(revision+1, root)
+	c.bytes += int64(len(b))
+	tx.Set(rootKey(x.arn), b)
 	if len(res.History) > 0 {
 		tx.Set(historyKey(x.arn, res.History[0].ID), machine.AppendHistory(nil, res.History))
 	}

@@ -13,6 +13,7 @@ type Bounds struct {
 	TasksWaiting int   // tasks in line above which clients' starts are refused, 100,000
 	ExpressOpen  int   // Express executions above which clients' starts are refused, 10,000
 	Open         int   // Standard executions above which clients' starts are refused; no bound
+	CachedBytes  int64 // bytes of the executions that stay in memory between events, 64 MiB
 }
 
 // stepsAtOnce bounds the executions whose steps go on after a budget was spent, debtsAtOnce what is settled at a time.
@@ -22,7 +23,7 @@ const (
 )
 
 func (b Bounds) withDefaults() Bounds {
-	return Bounds{cmp.Or(b.TasksAtOnce, 1024), cmp.Or(b.TaskBytes, 64<<20), cmp.Or(b.TasksWaiting, 100_000), cmp.Or(b.ExpressOpen, 10_000), cmp.Or(b.Open, math.MaxInt)}
+	return Bounds{cmp.Or(b.TasksAtOnce, 1024), cmp.Or(b.TaskBytes, 64<<20), cmp.Or(b.TasksWaiting, 100_000), cmp.Or(b.ExpressOpen, 10_000), cmp.Or(b.Open, math.MaxInt), cmp.Or(b.CachedBytes, 64<<20)}
 }
 
 // Errors of Admit.

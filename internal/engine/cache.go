@@ -26,6 +26,8 @@ type execution struct {
 	revision uint64
 	more     bool // a continuation row is stored
 	pieces   map[machine.Key]machine.Piece
+	// bytes is what has been read and written of the pieces since the execution came into memory: at least what they take.
+	bytes int64
 
 	refs int           // guarded by cache.mu
 	idle *list.Element // place in cache.idle when refs is 0
@@ -44,13 +46,15 @@ type cache struct {
 	mu      sync.Mutex
 	byARN   map[string]*execution
 	idle    list.List // least recently used first
+	bytes   int64     // of the idle ones
 	keep    int
+	most    int64 // bytes of idle ones
 	evicted *atomic.Uint64
 }
 
-func (c *cache) init(keep int, evicted *atomic.Uint64) {
+func (c *cache) init(keep int, most int64, evicted *atomic.Uint64) {
 	c.byARN = map[string]*execution{}
-	c.keep, c.evicted = keep, evicted
+	c.keep, c.most, c.evicted = keep, most, evicted
 }
 
 // acquire returns the execution's entry, locked.
@@ -64,6 +68,7 @@ func (p *partition) acquire(arn string) *execution {
 	}
 	if x.idle != nil {
 		c.idle.Remove(x.idle)
+		c.bytes -= x.bytes
 		x.idle = nil
 	}
 	x.refs++
@@ -77,7 +82,7 @@ func (p *partition) acquire(arn string) *execution {
 func (x *execution) release(forget bool) {
 	c := &x.p.cache
 	if forget {
-		x.meta, x.def, x.pieces, x.revision = nil, nil, nil, 0
+		x.meta, x.def, x.pieces, x.revision, x.bytes = nil, nil, nil, 0, 0
 	}
 	empty := x.meta == nil
 	x.mu.give()
@@ -92,8 +97,10 @@ func (x *execution) release(forget bool) {
 		return
 	}
 	x.idle = c.idle.PushBack(x)
-	for c.idle.Len() > c.keep {
+	c.bytes += x.bytes
+	for c.idle.Len() > c.keep || c.bytes > c.most {
 		old := c.idle.Remove(c.idle.Front()).(*execution)
+		c.bytes -= old.bytes
 		delete(c.byARN, old.arn)
 		c.evicted.Add(1)
 	}
@@ -170,6 +177,7 @@ func (e *Engine) lookup(ctx context.Context, x *execution) machine.Pieces {
 			return nil // it is about to be started; of one that has its name nothing may be seen
 		}
 		var piece machine.Piece
+		size := int64(0)
 		err := e.cfg.Store.View(store.Repeatable(ctx), x.p.id, func(rd store.Reader) error {
 			// Another owner of the partition may have gone on with the execution: its pieces do not go with this root.
 			if stored, err := revisionOf(rd, x.arn); err != nil || stored != x.revision {
@@ -179,12 +187,14 @@ func (e *Engine) lookup(ctx context.Context, x *execution) machine.Pieces {
 			if err != nil || b == nil {
 				return err
 			}
+			size = int64(len(b))
 			piece, err = machine.DecodePiece(k, append([]byte(nil), b...))
 			return err
 		})
 		if err != nil {
 			panic(loadFailed{err})
 		}
+		x.bytes += size
 		x.pieces[k] = piece
 		return piece
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -83,4 +84,28 @@ func TestIdleExecutionsAreEvictedAndReloadedByTheirEvent(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestIdleExecutionsAreBoundedInBytes: of executions that hold much fewer stay in memory.
+func TestIdleExecutionsAreBoundedInBytes(t *testing.T) {
+	d, problems := asl.Compile([]byte(`{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":3600,"End":true}}}`), asl.Options{})
+	if d == nil {
+		t.Fatal(problems)
+	}
+	e := New(Config{Store: memory.New(memory.Options{Partitions: 1}), Definitions: &counted{d: d}, Cached: 1000, Bounds: Bounds{CachedBytes: 100 << 10}})
+	if err := e.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	for i := range 30 {
+		in := StartInput{Definition: "d", Start: machine.Start{ARN: fmt.Sprint("e:", i), Name: fmt.Sprint(i), MachineARN: "m", Region: "us-east-1",
+			Input: value.TextString(fmt.Sprintf(`{"text":"%s"}`, strings.Repeat("x", 10<<10)))}}
+		if _, err := e.StartExecution(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := &e.parts[0].cache
+	if n := len(c.inMemory()); n < 4 || n > 10 || c.bytes > 100<<10 {
+		t.Errorf("%d executions of 10 KiB and more are in memory, %d bytes", n, c.bytes)
+	}
 }

@@ -247,7 +247,7 @@ func New(cfg Config) *Engine {
 	e.parts = make([]*partition, n)
 	for i := range e.parts {
 		e.parts[i] = &partition{id: store.Partition(i), outbox: outbox{numbering: newTurn()}}
-		e.parts[i].cache.init(max(cfg.Cached/n, 4), &e.stats.evicted)
+		e.parts[i].cache.init(max(cfg.Cached/n, 4), cfg.CachedBytes/int64(n), &e.stats.evicted)
 	}
 	e.tasks = newFair(cfg.TasksAtOnce, cfg.TaskBytes, e.cfg.Clock, e.work.Go)
 	e.steps = newFair(stepsAtOnce, math.MaxInt64, e.cfg.Clock, e.work.Go)

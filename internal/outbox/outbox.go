@@ -50,11 +50,12 @@ type Outbox struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	work   sync.WaitGroup
-	gate   chan struct{} // bounds the deliveries that are under way
+	gate   chan struct{} // bounds the deliveries of chains that are under way
 
 	mu     sync.Mutex
 	live   map[store.Partition][]uint64 // numbers not yet answered, ascending
 	chains map[chain]*worker
+	line   line
 }
 
 const atOnce = 256
@@ -111,7 +112,7 @@ func (o *Outbox) begin(p store.Partition, n uint64, e Entry) {
 	if e.Chain != "" {
 		o.kick(chain{p, e.Chain})
 	} else {
-		o.deliver(p, n, e, 0)
+		o.enqueue(parcel{part: p, n: n, entry: &e})
 	}
 }
 
@@ -120,19 +121,19 @@ func (o *Outbox) Start(ctx context.Context) error {
 	for p := range o.env.Store.Partitions() {
 		part := store.Partition(p)
 		type owed struct {
-			n uint64
-			e Entry
+			n     uint64
+			chain string
 		}
 		var entries []owed
 		err := o.env.Store.View(ctx, part, func(rd store.Reader) error {
 			entries = entries[:0]
 			table := store.K(store.TableOwed, o.name)
 			for k, v := range rd.Scan(o.key(1), table.End(), false) {
-				var e Entry
-				if err := json.Unmarshal(v, &e); err != nil {
-					return fmt.Errorf("%w: outbox of %s: %w", store.ErrCorrupt, o.name, err)
+				e, err := o.decode(v)
+				if err != nil {
+					return err
 				}
-				entries = append(entries, owed{binary.BigEndian.Uint64(k[len(table):]), e})
+				entries = append(entries, owed{binary.BigEndian.Uint64(k[len(table):]), e.Chain})
 			}
 			return nil
 		})
@@ -143,7 +144,11 @@ func (o *Outbox) Start(ctx context.Context) error {
 			o.keep(part, x.n)
 		}
 		for _, x := range entries {
-			o.begin(part, x.n, x.e)
+			if x.chain != "" {
+				o.kick(chain{part, x.chain})
+			} else {
+				o.enqueue(parcel{part: part, n: x.n})
+			}
 		}
 	}
 	return nil
@@ -152,6 +157,8 @@ func (o *Outbox) Start(ctx context.Context) error {
 // Close stops delivering; what is owed is delivered after the next Start.
 func (o *Outbox) Close() {
 	o.cancel()
+	o.mu.Lock()   // whoever has begun before is waited for
+	o.mu.Unlock() //nolint:staticcheck // see above
 	o.work.Wait()
 }
 
@@ -195,36 +202,6 @@ func (o *Outbox) low(p store.Partition, n uint64) uint64 {
 		return min(live[0], n)
 	}
 	return n
-}
-
-// deliver makes the call on a goroutine of its own after a wait.
-func (o *Outbox) deliver(p store.Partition, n uint64, e Entry, wait time.Duration) {
-	if o.ctx.Err() != nil {
-		return
-	}
-	o.work.Go(func() {
-		if wait > 0 {
-			timer := time.NewTimer(wait)
-			defer timer.Stop()
-			select {
-			case <-timer.C:
-			case <-o.ctx.Done():
-				return
-			}
-		}
-		select {
-		case o.gate <- struct{}{}:
-		case <-o.ctx.Done():
-			return
-		}
-		again, err := o.attempt(p, n, &e)
-		<-o.gate
-		if again && o.ctx.Err() == nil {
-			o.deliver(p, n, e, backoff(e.Attempts))
-		} else if err != nil && o.ctx.Err() == nil {
-			o.env.Log.Error("an outbox entry could not be settled", "service", o.name, "error", err)
-		}
-	})
 }
 
 // backoff doubles from 100 ms to a minute.
