@@ -66,7 +66,6 @@ func (w *World) crash(p *process) {
 	if p.dead() {
 		return
 	}
-	close(p.died)
 	owner := w.live == p
 	if owner {
 		for _, part := range w.disk.parts {
@@ -76,6 +75,7 @@ func (w *World) crash(p *process) {
 			}
 		}
 	}
+	close(p.died)
 	w.settle() // its goroutines see that it has ended
 	p.engine.Close()
 	if owner {
