@@ -106,7 +106,7 @@ func TestConformance(t *testing.T) {
 // play plays the cases side by side: most of them wait most of the time.
 func play(t *testing.T, cases []*recorded, one func(*recorded) []difference) [][]difference {
 	results := make([][]difference, len(cases))
-	gate := make(chan struct{}, 16)
+	gate := make(chan struct{}, 8)
 	var wg sync.WaitGroup
 	for i, c := range cases {
 		gate <- struct{}{}
