@@ -18,7 +18,7 @@ import (
 // areas are the ones that this version answers for.
 var areas = []string{"activities", "api_activities", "api_aliases", "api_crud", "api_express", "api_logs", "api_map_run", "api_tags", "api_validation",
 	"api_versions", "api_variable_references", "apigateway_to_sfn", "assign", "base", "callback", "choice_operators", "comments", "context_object",
-	"credentials", "error_handling", "evaluate_jsonata", "express", "intrinsic_functions", "local_mocking", "logs", "outputdecl", "query_language",
+	"credentials", "error_handling", "evaluate_jsonata", "express", "intrinsic_functions", "legacy_asserts", "local_mocking", "logs", "outputdecl", "query_language",
 	"scenarios", "services", "states_variables", "test_state", "timeouts"}
 
 // strict leaves out only the HTTP headers that a service happened to send AWS.
