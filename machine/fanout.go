@@ -229,6 +229,12 @@ func (w *run) abortChildren(p *Frame, failed *Frame) {
 	s := w.def.States[p.state]
 	if failed != nil {
 		p.last = failed.last
+		// What timed out at the same moment has timed out too, as on AWS.
+		for c := range w.children(p) {
+			if state := w.def.States[c.state]; c != failed && state.Type == asl.Task && c.overdue(w.ms) {
+				w.recordTimedOut(c, state)
+			}
+		}
 	}
 	for c := range w.children(p) {
 		w.abort(c, s, p.last, c == failed)

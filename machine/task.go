@@ -270,8 +270,18 @@ func (w *run) taskTimedOut(f *Frame, t Timer) {
 	w.cancelTask(t.Attempt)
 	w.cancelTimers(f, t)
 	f.phase = halted
+	name := w.recordTimedOut(f, s)
+	w.fail(f, failure{name: name, heartbeat: t.Kind == HeartbeatTimer})
+}
+
+func (w *run) recordTimedOut(f *Frame, s *asl.State) *string {
 	name := errTimeout
 	e := w.followTask(f, s, EventTaskTimedOut, EventLambdaFunctionTimedOut, EventActivityTimedOut)
 	e.Error = &name
-	w.fail(f, failure{name: &name, heartbeat: t.Kind == HeartbeatTimer})
+	return &name
+}
+
+// overdue reports whether the time of a frame's task is over, though its timer has not been taken yet.
+func (f *Frame) overdue(now int64) bool {
+	return f.taskDue != 0 && f.taskDue <= now || f.beatDue != 0 && f.beatDue <= now
 }

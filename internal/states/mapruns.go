@@ -195,7 +195,9 @@ func (s *Service) describeMapRun(ctx context.Context, c *service.Context) (any, 
 	b = strconv.AppendFloat(append(b, `,"toleratedFailurePercentage":`...), d.ToleratedFailurePercentage, 'f', -1, 64)
 	b = appendCounts(append(b, `,"itemCounts":`...), &d.Items)
 	b = appendCounts(append(b, `,"executionCounts":`...), &d.Executions)
-	b = appendRedrives(b, d.Redrives, d.Redriven)
+	if d.Redrives > 0 { // the only recording has none of these members
+		b = appendRedrives(b, d.Redrives, d.Redriven)
+	}
 	return closeObject(b), nil
 }
 
