@@ -98,11 +98,25 @@ func (x *execution) release(forget bool) {
 	}
 	x.idle = c.idle.PushBack(x)
 	c.bytes += x.bytes
-	for c.idle.Len() > c.keep || c.bytes > c.most {
+	c.evict(c.keep, c.most)
+}
+
+// evict lets go of the least recently used executions until so many and so many bytes are left; mu is held.
+func (c *cache) evict(keep int, most int64) {
+	for c.idle.Len() > keep || c.bytes > most {
 		old := c.idle.Remove(c.idle.Front()).(*execution)
 		c.bytes -= old.bytes
 		delete(c.byARN, old.arn)
 		c.evicted.Add(1)
+	}
+}
+
+// Rest lets go of every execution that is not being stepped: when nothing comes for a while, those that wait leave memory.
+func (e *Engine) Rest() {
+	for _, p := range e.parts {
+		p.cache.mu.Lock()
+		p.cache.evict(0, 0)
+		p.cache.mu.Unlock()
 	}
 }
 

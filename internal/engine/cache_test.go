@@ -108,4 +108,13 @@ func TestIdleExecutionsAreBoundedInBytes(t *testing.T) {
 	if n := len(c.inMemory()); n < 4 || n > 10 || c.bytes > 100<<10 {
 		t.Errorf("%d executions of 10 KiB and more are in memory, %d bytes", n, c.bytes)
 	}
+
+	// At rest nothing of them is in memory, and each comes back by its event.
+	e.Rest()
+	if got := c.inMemory(); len(got) != 0 || c.bytes != 0 {
+		t.Errorf("at rest %q are in memory, %d bytes", got, c.bytes)
+	}
+	if _, err := e.Stop(t.Context(), "e:29", nil, nil); err != nil {
+		t.Errorf("an execution that rested cannot be stopped: %v", err)
+	}
 }

@@ -58,6 +58,7 @@ type Node struct {
 	router   *router
 	caller   aws.Caller // router behind what stands in front of every call
 	calls    *observe.Calls
+	quiet    *quiet
 	limiter  *limits.Limiter
 	owed     atomic.Int64
 	began    time.Time
@@ -204,7 +205,8 @@ func (n *Node) compose(ctx context.Context, set settings) error {
 	known.next = n.router
 	n.limiter = limits.New(limits.Config{AWS: n.cfg.Quotas == "aws", Rates: set.rates, Now: time.Now, Record: n.record})
 	n.calls = observe.NewCalls(foreign.New(foreign.Config{Owns: known.owns, Strict: n.cfg.ForeignARNs == "strict", Log: n.cfg.Log}, n.limiter.Caller(known)), n.router.has)
-	n.caller = n.calls
+	n.quiet = newQuiet(n.calls, func() { n.states.Engine().Rest() })
+	n.caller = n.quiet
 	env := &service.Env{Store: n.store, Caller: n.caller, Now: time.Now, Log: n.cfg.Log, Account: n.cfg.Account, Region: n.cfg.Region, BaseURL: n.URL, Owed: &n.owed}
 	if err := n.protect(env); err != nil {
 		return err
@@ -284,6 +286,9 @@ func (n *Node) Close(ctx context.Context) error {
 
 func (n *Node) close() error {
 	var errs []error
+	if n.quiet != nil {
+		n.quiet.close()
+	}
 	if n.sqs != nil {
 		n.sqs.Close() // ends long polls
 	}

@@ -1,9 +1,7 @@
 package states
 
 import (
-	"hash/maphash"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/newel-run/newel/internal/aws"
@@ -16,27 +14,12 @@ const namespace = "AWS/States"
 
 // meter emits the metrics of executions and of their tasks. Those of a task follow from its history events; what an
 // event does not say of itself (the resource, when it was scheduled) is remembered from the events before it, in memory
-// only: of tasks that a restart interrupts, those of service integrations are counted at their end without their times, and
-// those of activities and function ARNs, whose ends do not name them, are not.
+// only: of tasks that a restart interrupts, or that tens of thousands of later ones have pushed out, those of service
+// integrations are counted at their end without their times, and those of activities and function ARNs, whose ends do not
+// name them, are not.
 type meter struct {
-	s *Service
-
-	seed   maphash.Seed
-	shards [64]trackedShard // by execution
-}
-
-type trackedShard struct {
-	mu    sync.Mutex
-	tasks map[string]map[int64]tracked // execution -> history event -> its task
-	n     int
-}
-
-// tracked is a task that has been scheduled.
-type tracked struct {
-	kind               *taskMetrics
-	resource           string
-	scheduled, started int64 // epoch milliseconds
-	timeout, heartbeat int64 // seconds, 0 for none
+	s     *Service
+	tasks trackedTasks
 }
 
 // taskMetrics are the names of the metrics of a kind of task.
@@ -48,13 +31,10 @@ var (
 	serviceMetrics  = &taskMetrics{"ServiceIntegrations", "ServiceIntegration", "ServiceIntegrationResourceArn"}
 )
 
-// trackedMost bounds the events that a shard remembers; when there are more all of it are forgotten.
-const trackedMost = 1 << 10
-
-func newMeter(s *Service) *meter { return &meter{s: s, seed: maphash.MakeSeed()} }
-
-func (m *meter) shard(execution string) *trackedShard {
-	return &m.shards[maphash.String(m.seed, execution)%uint64(len(m.shards))]
+func newMeter(s *Service) *meter {
+	m := &meter{s: s}
+	m.tasks.init()
+	return m
 }
 
 // ended emits what is known at an execution's end.
@@ -120,8 +100,6 @@ func (m *meter) history(execution string, x *engine.Meta, events []machine.Histo
 				name = "ExecutionsRedriven"
 			}
 			m.ofMachine(x, name, "Count", 1, time.UnixMilli(ev.Time))
-		case machine.EventExecutionSucceeded, machine.EventExecutionFailed, machine.EventExecutionAborted, machine.EventExecutionTimedOut:
-			m.forget(execution)
 		default:
 			m.task(execution, ev)
 		}
@@ -130,32 +108,30 @@ func (m *meter) history(execution string, x *engine.Meta, events []machine.Histo
 
 // task follows a task from event to event.
 func (m *meter) task(execution string, ev *machine.HistoryEvent) {
-	var t tracked
 	switch ev.Type {
 	case machine.EventActivityScheduled:
-		t = tracked{kind: activityMetrics, resource: ev.Resource, scheduled: ev.Time, timeout: ev.TimeoutSeconds, heartbeat: ev.HeartbeatSeconds}
+		m.scheduled(execution, ev, taskKind{metrics: activityMetrics, resource: ev.Resource, timeout: ev.TimeoutSeconds, heartbeat: ev.HeartbeatSeconds})
 	case machine.EventLambdaFunctionScheduled:
-		t = tracked{kind: functionMetrics, resource: ev.Resource, scheduled: ev.Time}
+		m.scheduled(execution, ev, taskKind{metrics: functionMetrics, resource: ev.Resource})
 	case machine.EventTaskScheduled:
-		t = tracked{kind: serviceMetrics, resource: integrationOf(ev), scheduled: ev.Time}
+		m.scheduled(execution, ev, integration(ev))
 	case machine.EventActivityStarted, machine.EventLambdaFunctionStarted, machine.EventTaskStarted:
-		if t = m.take(execution, ev.Prev); t.kind != nil {
+		if t := m.tasks.take(execution, ev.Prev); t.taskKind != nil {
 			t.started = ev.Time
 			m.measure(execution, t, "Started", "ScheduleTime", ev.Time-t.scheduled, ev)
-			m.keep(execution, ev.ID, t)
+			m.tasks.moved(execution, ev.ID, t)
 		}
-		return
 	case machine.EventTaskSubmitted:
-		if t = m.take(execution, ev.Prev); t.kind != nil {
-			m.keep(execution, ev.ID, t)
+		if t := m.tasks.take(execution, ev.Prev); t.taskKind != nil {
+			m.tasks.moved(execution, ev.ID, t)
 		}
-		return
 	default:
 		m.over(execution, ev)
-		return
 	}
-	m.measure(execution, t, "Scheduled", "", 0, ev)
-	m.keep(execution, ev.ID, t)
+}
+
+func (m *meter) scheduled(execution string, ev *machine.HistoryEvent, kind taskKind) {
+	m.measure(execution, m.tasks.begin(execution, ev, kind), "Scheduled", "", 0, ev)
 }
 
 // over emits what the end of a task says.
@@ -164,12 +140,13 @@ func (m *meter) over(execution string, ev *machine.HistoryEvent) {
 	if !strings.HasPrefix(name, "Activity") && !strings.HasPrefix(name, "LambdaFunction") && !strings.HasPrefix(name, "Task") || strings.HasPrefix(name, "TaskState") {
 		return
 	}
-	t := m.take(execution, ev.Prev)
-	if t.kind == nil && ev.ResourceType != "" {
-		t = tracked{kind: serviceMetrics, resource: integrationOf(ev)}
-	}
-	if t.kind == nil {
-		return
+	t := m.tasks.take(execution, ev.Prev)
+	if t.taskKind == nil {
+		if ev.ResourceType == "" {
+			return
+		}
+		kind := integration(ev)
+		t.taskKind = &kind
 	}
 	ending := "Failed"
 	switch {
@@ -191,56 +168,23 @@ func (m *meter) over(execution string, ev *machine.HistoryEvent) {
 	}
 }
 
-// integrationOf is the ARN of an integration that an event of a task names.
-func integrationOf(ev *machine.HistoryEvent) string {
-	return "arn:aws:states:::" + ev.ResourceType + ":" + ev.Resource
+// integration is that of a task's event.
+func integration(ev *machine.HistoryEvent) taskKind {
+	return taskKind{metrics: serviceMetrics, service: ev.ResourceType, resource: ev.Resource}
 }
 
 // missedHeartbeat tells a missed heartbeat from the end of an activity's time; both are States.Timeout in the history.
 func (t *tracked) missedHeartbeat(at int64) bool {
-	return t.kind == activityMetrics && t.heartbeat > 0 && (t.timeout == 0 || at-t.started < 1000*t.timeout)
+	return t.metrics == activityMetrics && t.heartbeat > 0 && (t.timeout == 0 || at-t.started < 1000*t.timeout)
 }
 
 // measure emits a count and a duration (ms) of a task; an empty name emits none.
 func (m *meter) measure(execution string, t tracked, count, duration string, ms int64, ev *machine.HistoryEvent) {
-	at := time.UnixMilli(ev.Time)
+	at, resource := time.UnixMilli(ev.Time), t.arn()
 	if count != "" {
-		m.emit(execution, t.kind.count+count, "Count", 1, at, t.kind.dimension, t.resource)
+		m.emit(execution, t.metrics.count+count, "Count", 1, at, t.metrics.dimension, resource)
 	}
 	if duration != "" {
-		m.emit(execution, t.kind.time+duration, "Milliseconds", float64(ms), at, t.kind.dimension, t.resource)
+		m.emit(execution, t.metrics.time+duration, "Milliseconds", float64(ms), at, t.metrics.dimension, resource)
 	}
-}
-
-func (m *meter) keep(execution string, event int64, t tracked) {
-	sh := m.shard(execution)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if sh.n++; sh.n > trackedMost || sh.tasks == nil {
-		sh.tasks, sh.n = map[string]map[int64]tracked{}, 1
-	}
-	if sh.tasks[execution] == nil {
-		sh.tasks[execution] = map[int64]tracked{}
-	}
-	sh.tasks[execution][event] = t
-}
-
-func (m *meter) take(execution string, event int64) tracked {
-	sh := m.shard(execution)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	t, there := sh.tasks[execution][event]
-	if there {
-		delete(sh.tasks[execution], event)
-		sh.n--
-	}
-	return t
-}
-
-func (m *meter) forget(execution string) {
-	sh := m.shard(execution)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	sh.n -= len(sh.tasks[execution])
-	delete(sh.tasks, execution)
 }
