@@ -36,6 +36,11 @@ latest() { # the newest execution of a machine, when it has come
 check hello "$(run hello '"Najim"')" '*SUCCEEDED*Hello Najim*'
 check "math, small" "$(run method-chaining-math '{"firstNumber":1,"secondNumber":2}')" '*SUCCEEDED*The normal square is 36*'
 check "math, big" "$(run method-chaining-math '{"firstNumber":17,"secondNumber":13}')" '*SUCCEEDED*The big square is 3600*'
+if getent hosts jsonplaceholder.typicode.com > /dev/null; then # the Internet's, or placeholder.mjs
+  check parallel-poc "$(run parallel-poc '{"firstNumber":17,"secondNumber":3,"userId":1}')" 'SUCCEEDED*The normal square is 1600*"username":*"title":*"userId":1*'
+else
+  echo "SKIP  parallel-poc: its functions fetch from jsonplaceholder.typicode.com, which cannot be reached"
+fi
 check all-about-pass "$(run all-about-pass '{"x":1,"y":2}')" '*SUCCEEDED*"z":42*'
 check map-simple "$(run map-simple '[{ "delay": 2},{ "delay": 3},{ "delay": 1}]')" 'SUCCEEDED*[[]2,3,1]*'
 check map-advanced "$(run map-advanced '{"inputs":[2,3,1],"groupdId":42}')" 'SUCCEEDED*"groupId":42*'

@@ -62,6 +62,7 @@ func (s *Service) prepare(ctx context.Context, f *record) (*runtime.Command, err
 func (s *Service) environment(f *record, dir string) []string {
 	env := map[string]string{"LANG": "en_US.UTF-8", "PATH": os.Getenv("PATH")}
 	for _, k := range []string{"HOME", "TMPDIR", "LD_LIBRARY_PATH", "NODE_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR",
+		"NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE",
 		"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"} {
 		if v, ok := os.LookupEnv(k); ok {
 			env[k] = v
