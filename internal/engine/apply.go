@@ -22,6 +22,7 @@ type StartInput struct {
 	Trace      string
 	Parent     string // trace header of the caller, where it is traced
 	Token      string // identifies an internal delivery: the same one again is answered as before
+	Fresh      bool   // the name was made at random for this start: it cannot be taken
 	Waiter     *aws.Waiter
 	Test       *Test // test case that its tasks are answered by; nil for none
 }
@@ -46,7 +47,7 @@ func (e *Engine) StartExecution(ctx context.Context, in StartInput) (time.Time, 
 		VersionARN: in.VersionARN, AliasARN: in.AliasARN, Trace: in.Trace, Parent: in.Parent, Token: in.Token, Waiter: in.Waiter, Test: in.Test}
 	x.def, x.stats = def, e.stats.machines.of(in.MachineARN)
 	x.pieces = map[machine.Key]machine.Piece{{Kind: machine.KindRoot}: nil}
-	c := commit{x: x, event: machine.Event{Kind: machine.Started, Now: now, Start: &in.Start}, starting: true}
+	c := commit{x: x, event: machine.Event{Kind: machine.Started, Now: now, Start: &in.Start}, starting: true, fresh: in.Fresh}
 	if err := e.run(ctx, &c); err != nil {
 		if errors.Is(err, ErrExists) {
 			x.meta = nil
@@ -139,7 +140,9 @@ type commit struct {
 	x        *execution
 	event    machine.Event
 	starting bool
+	fresh    bool // no execution of that name exists, which need not be looked up
 	more     bool // the answer that the event brings is not the whole: its sending is not over
+	plain    bool // the task that is answered starts no work that goes on after its request
 	result   machine.Result
 	entries  []*outboxEntry
 	bytes    int64             // of pieces that were written
@@ -204,20 +207,46 @@ func (e *Engine) drop(ctx context.Context, c *commit) error {
 	})
 }
 
+// found is what a commit reads of the store. It reads first: a transaction that has written answers reads for much more.
+type found struct {
+	open int64  // executions of the partition
+	sent []byte // row of the task that has started work; nil if none has
+}
+
+func (c *commit) read(tx store.Tx) (f found, err error) {
+	x := c.x
+	revision := uint64(0)
+	if !c.fresh {
+		if revision, err = revisionOf(tx, x.arn); err != nil {
+			return f, err
+		}
+	}
+	if c.starting && revision != 0 {
+		return f, ErrExists
+	}
+	if revision != x.revision {
+		return f, fmt.Errorf("%w: %s is at revision %d, not %d", store.ErrFenced, x.arn, revision, x.revision)
+	}
+	if c.opens() != 0 {
+		if f.open, err = readOpen(tx); err != nil {
+			return f, err
+		}
+	}
+	if c.event.Kind == machine.TaskSubmitted && !c.plain && c.answers() && !c.result.Settled {
+		f.sent, err = tx.Get(outboxKey(x.arn, c.event.Attempt))
+	}
+	return f, err
+}
+
 // write puts everything that the step changed into one transaction.
 func (c *commit) write(tx store.Tx, retention time.Duration) error {
 	x, res := c.x, &c.result
 	c.owed, c.bytes = c.owed[:0], 0
-	revision, err := revisionOf(tx, x.arn)
+	found, err := c.read(tx)
 	if err != nil {
 		return err
 	}
-	if c.starting && revision != 0 {
-		return ErrExists
-	}
-	if revision != x.revision {
-		return fmt.Errorf("%w: %s is at revision %d, not %d", store.ErrFenced, x.arn, revision, x.revision)
-	}
+	revision := x.revision
 	if c.starting {
 		tx.Set(metaKey(x.arn), encodeMeta(x.meta))
 	}
@@ -241,13 +270,11 @@ func (c *commit) write(tx store.Tx, retention time.Duration) error {
 	if len(res.History) > 0 {
 		tx.Set(historyKey(x.arn, res.History[0].ID), machine.AppendHistory(nil, res.History))
 	}
-	if err := c.writeCommands(tx); err != nil {
+	if err := c.writeCommands(tx, found.sent); err != nil {
 		return err
 	}
 	c.writeIndex(tx, root.(*machine.Root), retention)
-	if err := c.writeOpen(tx); err != nil {
-		return err
-	}
+	c.writeOpen(tx, found.open)
 	return c.writeTold(tx)
 }
 
@@ -261,15 +288,13 @@ func (c *commit) answers() bool {
 	return false
 }
 
-func (c *commit) writeCommands(tx store.Tx) error {
+func (c *commit) writeCommands(tx store.Tx, sent []byte) error {
 	x := c.x
 	switch c.event.Kind {
 	case machine.TimerFired:
 		tx.Delete(timerKey(x.arn, c.event.Timer))
 	default:
-		if err := c.writeAnswer(tx); err != nil {
-			return err
-		}
+		c.writeAnswer(tx, sent)
 	}
 	switch {
 	case c.result.More:
@@ -277,11 +302,11 @@ func (c *commit) writeCommands(tx store.Tx) error {
 	case x.more:
 		tx.Delete(continueKey(x.arn))
 	}
-	sent := 0
+	next := 0
 	for i := range c.result.Commands {
 		switch cmd := &c.result.Commands[i]; cmd.Kind {
 		case machine.RunTask:
-			entry := c.entries[sent]
+			entry := c.entries[next]
 			if entry.test != nil && entry.test.Root == "" {
 				var err error
 				if entry.visit, err = countVisit(tx, x.arn, entry.task.State); err != nil {
@@ -289,7 +314,7 @@ func (c *commit) writeCommands(tx store.Tx) error {
 				}
 			}
 			tx.Set(outboxKey(x.arn, cmd.Attempt), entry.encode())
-			sent++
+			next++
 		case machine.CancelTask:
 			if err := c.writeCancel(tx, cmd.Attempt); err != nil {
 				return err

@@ -45,30 +45,18 @@ func (o *outboxEntry) starts() bool {
 
 // writeAnswer takes an answered attempt out of the outbox. A .sync task whose work has been started keeps its entry
 // elsewhere until the work's end is known.
-func (c *commit) writeAnswer(tx store.Tx) error {
+func (c *commit) writeAnswer(tx store.Tx, sent []byte) {
 	if !c.answers() {
-		return nil
+		return
 	}
-	sent, started := outboxKey(c.x.arn, c.event.Attempt), startedKey(c.x.arn, c.event.Attempt)
-	if c.event.Kind == machine.TaskSubmitted && !c.result.Settled {
-		b, err := tx.Get(sent)
-		if err != nil {
-			return err
-		}
-		if b != nil {
-			entry, err := decodeOutbox(sent, b)
-			if err != nil {
-				return err
-			}
-			if entry.starts() {
-				tx.Set(started, b)
-			}
-		}
-	} else {
+	started := startedKey(c.x.arn, c.event.Attempt)
+	switch {
+	case sent != nil:
+		tx.Set(started, sent)
+	case !c.plain && (c.event.Kind != machine.TaskSubmitted || c.result.Settled):
 		tx.Delete(started)
 	}
-	tx.Delete(sent)
-	return nil
+	tx.Delete(outboxKey(c.x.arn, c.event.Attempt))
 }
 
 // writeCancel drops a task that nobody waits for; what a .sync task has started is owed its cancellation.

@@ -304,7 +304,7 @@ func (e *Engine) outcome(p *partition, entry *outboxEntry, out Outcome) error {
 	default:
 		panic("engine: outcome without a kind")
 	}
-	answer, err := e.Deliver(e.ctx, entry.arn, ev)
+	answer, err := e.deliver(e.ctx, entry.arn, &commit{event: ev, plain: !entry.starts()}, nil)
 	if err == nil && answer != machine.Taken && entry.starts() {
 		return e.cfg.Dispatcher.Cancel(e.ctx, entry.dispatch(p)) // it was cancelled while the request was under way
 	}

@@ -180,17 +180,11 @@ func (c *commit) opens() int64 {
 	return 0
 }
 
-// writeOpen keeps the number of open executions. One that starts and ends in one commit costs nothing.
-func (c *commit) writeOpen(tx store.Tx) error {
-	by := c.opens()
-	if by == 0 {
-		return nil
-	}
-	n, err := readOpen(tx)
-	if err == nil {
+// writeOpen keeps the number of open executions, of which there are n. One that starts and ends in one commit costs nothing.
+func (c *commit) writeOpen(tx store.Tx, n int64) {
+	if by := c.opens(); by != 0 {
 		tx.Set(openKey(), binary.BigEndian.AppendUint64(nil, uint64(n+by)))
 	}
-	return err
 }
 
 // count takes a commit that is durable into the figures, and paces its machine.

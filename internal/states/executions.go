@@ -65,6 +65,7 @@ func (s *Service) prepareStart(ctx context.Context, c *service.Context) (*engine
 	if err != nil {
 		return nil, nil, err
 	}
+	fresh := in.Name == "" && c.Token.Seq == 0
 	if in.Name == "" {
 		in.Name = nameFor(c.Token)
 	} else if err := checkName(in.Name); err != nil {
@@ -90,7 +91,7 @@ func (s *Service) prepareStart(ctx context.Context, c *service.Context) (*engine
 	if err != nil {
 		return nil, nil, err
 	}
-	start := &engine.StartInput{Definition: t.revision, VersionARN: t.versionARN, AliasARN: t.aliasARN, Trace: in.TraceHeader, Parent: callerTrace(c.Trace), Waiter: c.Waiter, Test: test, Start: machine.Start{
+	start := &engine.StartInput{Definition: t.revision, VersionARN: t.versionARN, AliasARN: t.aliasARN, Trace: in.TraceHeader, Parent: callerTrace(c.Trace), Waiter: c.Waiter, Test: test, Fresh: fresh, Start: machine.Start{
 		ARN: executionARN(n, in.Name), Name: in.Name, MachineARN: arn, MachineName: h.Name, RoleARN: r.RoleARN,
 		Region: n.Region, Input: input, Express: h.Type == "EXPRESS",
 	}}
