@@ -45,7 +45,31 @@ type server struct {
 	listen string
 	args   []string
 	cmd    *exec.Cmd
-	stderr *bytes.Buffer
+	stderr *output
+}
+
+// output is what a process has written so far.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+// tail is the end of it, for a message.
+func (o *output) tail() string {
+	all := o.String()
+	return all[max(0, len(all)-4000):]
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
 }
 
 func newServer(t *testing.T, args ...string) *server {
@@ -68,7 +92,7 @@ func (s *server) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.stderr = &bytes.Buffer{}
+	s.stderr = &output{}
 	s.cmd = exec.Command(file, s.args...)
 	s.cmd.Stderr = s.stderr
 	if err := s.cmd.Start(); err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/newel-run/newel/internal/aws"
@@ -52,18 +51,18 @@ func (a address) rules(rd store.Reader) (list []*rule, err error) {
 }
 
 // patterns keeps compiled patterns by their text.
-var patterns sync.Map
+var patterns pattern.Cache[string]
 
 func compile(text string) (*pattern.Pattern, error) {
-	if p, ok := patterns.Load(text); ok {
-		return p.(*pattern.Pattern), nil
+	if p := patterns.Get(text); p != nil {
+		return p, nil
 	}
 	p, err := pattern.Parse(text)
 	var e *pattern.Error
 	if errors.As(err, &e) {
 		return nil, aws.Errorf("InvalidEventPatternException", "Event pattern is not valid. Reason: %s", e)
 	}
-	patterns.Store(text, p)
+	patterns.Put(text, p)
 	return p, nil
 }
 

@@ -3,14 +3,13 @@ package sns
 import (
 	"encoding/json"
 	"errors"
-	"sync"
 
 	"github.com/newel-run/newel/asl/value"
 	"github.com/newel-run/newel/internal/events/pattern"
 )
 
 // filters keeps compiled filter policies by scope and text.
-var filters sync.Map
+var filters pattern.Cache[filterKey]
 
 type filterKey struct {
 	body bool
@@ -20,8 +19,8 @@ type filterKey struct {
 // parseFilter compiles a filter policy, of message bodies or of message attributes.
 func parseFilter(text string, body bool) (*pattern.Pattern, error) {
 	key := filterKey{body, text}
-	if p, ok := filters.Load(key); ok {
-		return p.(*pattern.Pattern), nil
+	if p := filters.Get(key); p != nil {
+		return p, nil
 	}
 	if !body {
 		if err := checkFlat(text); err != nil {
@@ -33,7 +32,7 @@ func parseFilter(text string, body bool) (*pattern.Pattern, error) {
 	if errors.As(err, &e) {
 		return nil, invalid("FilterPolicy: %s", e)
 	}
-	filters.Store(key, p)
+	filters.Put(key, p)
 	return p, nil
 }
 

@@ -14,8 +14,8 @@ import (
 // split takes NAME:SELECTOR apart; an ARN's own colons are not the selector's.
 func split(text string) (name, selector string) {
 	tail := text
-	if _, ok := aws.ParseARN(text); ok {
-		tail = text[strings.Index(text, "parameter/"):]
+	if a, ok := aws.ParseARN(text); ok {
+		tail = a.Resource
 	}
 	if i := strings.IndexByte(tail, ':'); i >= 0 {
 		return text[:len(text)-len(tail)+i], tail[i+1:]

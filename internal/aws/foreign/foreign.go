@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -35,7 +36,9 @@ type Config struct {
 type Resolver struct {
 	cfg  Config
 	next aws.Caller
-	told sync.Map // ARN prefixes that were logged
+
+	mu   sync.Mutex
+	told map[place]bool // what was logged
 }
 
 // New puts a Resolver in front of next.
@@ -43,7 +46,7 @@ func New(cfg Config, next aws.Caller) *Resolver {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Resolver{cfg: cfg, next: next}
+	return &Resolver{cfg: cfg, next: next, told: map[place]bool{}}
 }
 
 // Call resolves what the request names and passes it on.
@@ -60,7 +63,7 @@ func (v *Resolver) Call(ctx context.Context, r *aws.Request) (*aws.Output, error
 		moved.Account, moved.Region = at.account, at.region
 		return v.next.Call(ctx, &moved)
 	}
-	if _, known := v.told.LoadOrStore(at, true); !known {
+	if v.first(at) {
 		v.cfg.Log.Warn("a foreign ARN stands for the caller's own account", "account", at.account, "region", at.region, "service", r.Service, "used", r.Account)
 	}
 	moved.Input = rewrite(r, at)
@@ -68,8 +71,27 @@ func (v *Resolver) Call(ctx context.Context, r *aws.Request) (*aws.Output, error
 	return out, restore(err, r, at)
 }
 
+// toldMost bounds what is remembered of what was logged; further places are not logged.
+const toldMost = 1000
+
+// first reports whether a place is to be logged: once.
+func (v *Resolver) first(at place) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.told[at] || len(v.told) >= toldMost {
+		return false
+	}
+	v.told[at] = true
+	return true
+}
+
 // place is an account and region that a request names.
 type place struct{ account, region string }
+
+var (
+	accountID  = regexp.MustCompile(`^[0-9]{12}$`)
+	regionName = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+){1,3}-[0-9]{1,2}$`)
+)
 
 // find returns the place of the first resource of the request's own service that its input names.
 func find(r *aws.Request) (at place, found bool) {
@@ -98,13 +120,13 @@ func placeOf(r *aws.Request, member, value string) (place, bool) {
 		return place{account, r.Region}, ok
 	}
 	a, ok := aws.ParseARN(value)
-	if !ok || a.Service != arnService(r.Service) || len(a.Account) != 12 {
+	if !ok || a.Service != arnService(r.Service) || !accountID.MatchString(a.Account) {
 		return place{}, false
 	}
 	if a.Region == "" {
-		a.Region = r.Region // a global service
+		return place{a.Account, r.Region}, true // a global service
 	}
-	return place{a.Account, a.Region}, true
+	return place{a.Account, a.Region}, regionName.MatchString(a.Region)
 }
 
 // arnService is the service's name in ARNs, which is the one that it signs under.
@@ -118,7 +140,7 @@ func arnService(key string) string {
 // queue splits a queue's URL, of which only the path counts.
 func queue(url string) (account, name string, ok bool) {
 	p := strings.Split(url, "/")
-	if len(p) < 2 || len(p[len(p)-2]) != 12 || strings.Trim(p[len(p)-2], "0123456789") != "" {
+	if len(p) < 2 || !accountID.MatchString(p[len(p)-2]) {
 		return "", "", false
 	}
 	return p[len(p)-2], p[len(p)-1], true

@@ -328,7 +328,7 @@ func writeHeaderMember(mem *aws.Member, v []byte, h http.Header) error {
 	switch {
 	case mem.Location == "headers":
 		return rawjson.EachMember(v, func(name string, v []byte) error {
-			h[wireName(mem)+name] = []string{rawjson.Text(v)} // as it is written: clients compare names of metadata in lower case
+			h[wireName(mem)+name] = []string{headerText(rawjson.Text(v))} // as it is written: clients compare names of metadata in lower case
 			return nil
 		})
 	case mem.Location != "header":
@@ -343,12 +343,22 @@ func writeHeaderMember(mem *aws.Member, v []byte, h http.Header) error {
 			items = append(items, s)
 			return err
 		})
-		h.Set(wireName(mem), strings.Join(items, ","))
+		h.Set(wireName(mem), headerText(strings.Join(items, ",")))
 		return err
 	}
 	s, err := scalarText(mem, v, rfc822)
-	h.Set(wireName(mem), s)
+	h.Set(wireName(mem), headerText(s))
 	return err
+}
+
+// headerText puts spaces for what must not be in a header's value: what a client said, as in response-content-type, comes back.
+func headerText(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\t' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
 }
 
 // memberValue finds a member's value in a canonical object, nil if it is not there.
