@@ -10,7 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -44,7 +46,9 @@ type server struct {
 	t      *testing.T
 	listen string
 	args   []string
+	env    []string // nil: this process's
 	cmd    *exec.Cmd
+	exited chan struct{} // closed when the process has ended
 	stderr *output
 }
 
@@ -88,29 +92,42 @@ func newServer(t *testing.T, args ...string) *server {
 // start starts the process and waits until it is healthy.
 func (s *server) start() {
 	s.t.Helper()
+	if !s.tryStart() {
+		s.t.Fatalf("the server has ended\n%s", s.stderr.tail())
+	}
+}
+
+// tryStart is start of a server that may end by itself instead.
+func (s *server) tryStart() bool {
+	s.t.Helper()
 	file, err := binary()
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.stderr = &output{}
 	s.cmd = exec.Command(file, s.args...)
-	s.cmd.Stderr = s.stderr
+	s.cmd.Stderr, s.cmd.Env = s.stderr, s.env
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	for deadline := time.Now().Add(30 * time.Second); ; {
-		resp, err := http.Get("http://" + s.listen + "/_newel/health")
-		if err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return
-			}
+	cmd, exited := s.cmd, make(chan struct{})
+	s.exited = exited
+	go func() {
+		_ = cmd.Wait() // its state is looked at by who waits for exited
+		close(exited)
+	}()
+	for deadline := time.Now().Add(30 * time.Second); !s.healthy(); time.Sleep(2 * time.Millisecond) {
+		select {
+		case <-exited:
+			s.cmd = nil
+			return false
+		default:
 		}
 		if time.Now().After(deadline) {
-			s.t.Fatalf("the server is not healthy: %v\n%s", err, s.stderr)
+			s.t.Fatalf("the server is not healthy\n%s", s.stderr.tail())
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
+	return true
 }
 
 // kill ends the process as kill -9 does.
@@ -119,13 +136,34 @@ func (s *server) kill() {
 		return
 	}
 	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
+	<-s.exited
 	s.cmd = nil
 }
+
+// terminate ends the process as an operator does, and checks that it ends well.
+func (s *server) terminate() {
+	s.t.Helper()
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	<-s.exited
+	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
+		s.t.Errorf("exit status %d after SIGTERM\n%s", code, s.stderr.tail())
+	}
+	s.cmd = nil
+}
+
+// dataDir is the data directory.
+func (s *server) dataDir() string { return s.args[slices.Index(s.args, "--data")+1] }
+
+func (s *server) setData(dir string) { s.args[slices.Index(s.args, "--data")+1] = dir }
 
 // states calls an operation of the Step Functions API; an error is one of the connection or of the service.
 func (s *server) states(operation string, in, out any) error {
 	return s.call("states", map[string]string{"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AWSStepFunctions." + operation}, "/", in, out)
+}
+
+// json calls an operation of a service that speaks JSON.
+func (s *server) json(service, target string, in, out any) error {
+	return s.call(service, map[string]string{"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target}, "/", in, out)
 }
 
 func (s *server) call(service string, header map[string]string, path string, in, out any) error {

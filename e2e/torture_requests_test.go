@@ -287,7 +287,7 @@ func (s *server) populate() map[string][]any {
 	pool := map[string][]any{
 		"statemachinearn": {machine}, "executionarn": {strings.Replace(machine, "stateMachine", "execution", 1) + ":torture"}, "activityarn": {"arn:aws:states:us-east-1:" + account + ":activity:torture"},
 		"definition": {definition, `{"StartAt":"A","States":{"A":{"Type":"Map","End":true,"ItemProcessor":` + definition + `}}}`, `{"QueryLanguage":"JSONata",` + definition[1:]},
-		"input": {"{}", `{"a":[1,2,3]}`}, "rolearn": {role}, "role": {role}, "queueurl": {queue}, "topicarn": {"arn:aws:sns:us-east-1:" + account + ":torture"}, "bucket": {"torture"}, "key": {"torture", item},
+		"input":      {"{}", `{"a":[1,2,3]}`}, "rolearn": {role}, "role": {role}, "queueurl": {queue}, "topicarn": {"arn:aws:sns:us-east-1:" + account + ":torture"}, "bucket": {"torture"}, "key": {"torture", item},
 		"tablename": {"torture"}, "item": {item}, "loggroupname": {"torture"}, "logstreamname": {"torture"}, "rule": {"torture"}, "secretid": {"torture"}, "functionname": {"torture"},
 		"templatebody": {`{"Resources":{"Q":{"Type":"AWS::SQS::Queue"}}}`, `{"Resources":{"A":{"Type":"AWS::SNS::Topic","DependsOn":"A"}}}`, "Resources: {A: {Type: !Sub x}}"}, "stackname": {"torture"},
 		"assumerolepolicydocument": {`{"Version":"2012-10-17","Statement":[]}`}, "policydocument": {`{"Version":"2012-10-17","Statement":[]}`}, "eventpattern": {`{"source":["x"]}`, `{"a":[{"numeric":[">",1]}]}`},

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/newel-run/newel/internal/node"
+	"github.com/newel-run/newel/internal/store"
 	"github.com/newel-run/newel/internal/store/postgres"
 	"github.com/newel-run/newel/internal/tracing"
 )
@@ -171,6 +172,13 @@ func startProblem(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "listen" {
 		return fmt.Errorf("%w; another server may be running there: choose another address with --listen", err)
+	}
+	switch {
+	case errors.Is(err, store.ErrLocked):
+		return fmt.Errorf("%w; stop that server, or give this one another directory with --data", err)
+	case errors.Is(err, store.ErrCorrupt):
+		return fmt.Errorf("%w.\nThe server does not start, and has changed nothing: what was acknowledged and lies in other files is safe. Restore the whole data directory "+
+			"from a backup. docs/storage.md says how to go on with what is left", err)
 	}
 	return err
 }

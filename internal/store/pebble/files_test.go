@@ -240,6 +240,9 @@ func TestFormat(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
+	if err := fs.Remove(fs.PathJoin(dir, "SEALS")); err != nil { // the database has changed behind our back
+		t.Fatal(err)
+	}
 	if _, err := pebble.Open(dir, pebble.Options{FS: fs}); !errors.Is(err, store.ErrFormat) {
 		t.Errorf("a newer format: %v, want ErrFormat", err)
 	}

@@ -26,6 +26,7 @@ type guard struct {
 	failure  *failure
 	diskFull func()
 	figures  figures
+	seals    *seals
 
 	released  chan struct{} // closed when the store closes: background work is held no longer
 	releasing sync.Once
@@ -92,14 +93,40 @@ func (g *guard) create(name string, create func() (vfs.File, error)) (vfs.File, 
 	}
 	f := vfs.NewMemFile(nil) // what a failed store writes to
 	if !g.stopped() {
-		created, err := create()
+		err := errors.Join(g.nameFirst(name), g.unseal(name))
+		var created vfs.File
+		if err == nil {
+			created, err = create()
+		}
 		if err != nil {
 			g.fail("create", name, err)
 		} else {
 			f = created
 		}
 	}
-	return &criticalFile{File: f, guard: g, name: name}, nil
+	return &criticalFile{File: f, guard: g, name: name, seal: g.seals.follow(g.FS.PathBase(name))}, nil
+}
+
+// nameFirst makes the name of what a marker is about to name durable: a power cut must not leave a marker of a MANIFEST that is gone.
+func (g *guard) nameFirst(marker string) error {
+	if !strings.HasPrefix(g.FS.PathBase(marker), "marker.") {
+		return nil
+	}
+	d, err := g.FS.OpenDir(g.FS.PathDir(marker))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// unseal takes back the seals of files that are about to change otherwise than by being written on.
+func (g *guard) unseal(names ...string) error {
+	for _, name := range names {
+		if err := g.seals.drop(g.FS.PathBase(name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Create implements vfs.FS.
@@ -109,7 +136,12 @@ func (g *guard) Create(name string, category vfs.DiskWriteCategory) (vfs.File, e
 
 // ReuseForWrite implements vfs.FS.
 func (g *guard) ReuseForWrite(from, name string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	return g.create(name, func() (vfs.File, error) { return g.FS.ReuseForWrite(from, name, category) })
+	return g.create(name, func() (vfs.File, error) {
+		if err := g.unseal(from); err != nil {
+			return nil, err
+		}
+		return g.FS.ReuseForWrite(from, name, category)
+	})
 }
 
 // Open implements vfs.FS and remembers the name for an error message.
@@ -124,12 +156,12 @@ func (g *guard) OpenDir(name string) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &criticalFile{File: f, guard: g, name: name}, nil
+	return &criticalFile{File: f, guard: g, name: name, directory: true}, nil
 }
 
 // Remove implements vfs.FS.
 func (g *guard) Remove(name string) error {
-	return g.change(func() error { return g.FS.Remove(name) })
+	return g.change(func() error { return g.FS.Remove(name) }, name)
 }
 
 // RemoveAll implements vfs.FS.
@@ -144,12 +176,16 @@ func (g *guard) Link(from, to string) error {
 
 // Rename implements vfs.FS.
 func (g *guard) Rename(from, to string) error {
-	return g.change(func() error { return g.FS.Rename(from, to) })
+	return g.change(func() error { return g.FS.Rename(from, to) }, from, to)
 }
 
-func (g *guard) change(do func() error) error {
+// change makes a change unless the store has failed. The seals of the files that it takes away are taken back before.
+func (g *guard) change(do func() error, unsealed ...string) error {
 	if g.stopped() {
 		return nil
+	}
+	if err := g.unseal(unsealed...); err != nil {
+		return err
 	}
 	return do()
 }
@@ -163,6 +199,9 @@ type criticalFile struct {
 	vfs.File
 	guard *guard
 	name  string
+
+	seal      *seal
+	directory bool
 }
 
 func (f *criticalFile) do(op string, write func() error) {
@@ -176,6 +215,7 @@ func (f *criticalFile) do(op string, write func() error) {
 
 // Write implements vfs.File.
 func (f *criticalFile) Write(p []byte) (int, error) {
+	f.seal.wrote(p) // Write may change p
 	f.do("write", func() error { _, err := f.File.Write(p); return err })
 	return len(p), nil
 }
@@ -190,14 +230,27 @@ func (f *criticalFile) Preallocate(offset, length int64) error {
 
 // Sync implements vfs.File.
 func (f *criticalFile) Sync() error {
-	f.do("fsync", func() error { return f.guard.figures.synced(f.name, f.File.Sync) })
+	f.do("fsync", func() error { return f.sync(f.File.Sync) })
 	return nil
 }
 
 // SyncData implements vfs.File.
 func (f *criticalFile) SyncData() error {
-	f.do("fdatasync", func() error { return f.guard.figures.synced(f.name, f.File.SyncData) })
+	f.do("fdatasync", func() error { return f.sync(f.File.SyncData) })
 	return nil
+}
+
+func (f *criticalFile) sync(sync func() error) error {
+	named := func() {}
+	if f.directory {
+		named = f.guard.seals.naming()
+	}
+	err := f.guard.figures.synced(f.name, sync)
+	if err == nil {
+		f.seal.synced()
+		named()
+	}
+	return err
 }
 
 // SyncTo implements vfs.File.

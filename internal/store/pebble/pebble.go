@@ -130,6 +130,10 @@ func Open(dir string, o Options) (*Store, error) {
 	}
 	s := &Store{lock: lock, failure: newFailure(), space: newSpace(dir, o)}
 	s.guard = newGuard(o.FS, s.failure, s.space.diskFull)
+	if s.guard.seals, err = openSeals(dir, o.FS, o.Logger); err != nil {
+		s.shut() //nolint:errcheck // nothing was opened
+		return nil, err
+	}
 	if err := s.open(dir, lock, o); err != nil {
 		s.shut()
 		return nil, err
@@ -164,6 +168,9 @@ func (s *Store) shut() error {
 	var err error
 	if s.db != nil {
 		err = s.db.Close()
+	}
+	if e := s.guard.seals.close(); err == nil {
+		err = e
 	}
 	if e := s.lock.Close(); err == nil {
 		err = e
