@@ -41,12 +41,12 @@ func TestTortureDamage(t *testing.T) {
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("SKIPPED: python3 is not here")
 	}
-	rounds := 1
-	if full() {
-		rounds = 5
+	rounds, ends := 1, []string{"stopped", "killed"}
+	if !full() {
+		ends = ends[1:]
 	}
 	outcomes := map[string]int{}
-	for _, end := range []string{"stopped", "killed"} {
+	for _, end := range ends {
 		k := newKept(t)
 		if end == "killed" {
 			k.kill()
@@ -58,6 +58,9 @@ func TestTortureDamage(t *testing.T) {
 		for round := range rounds {
 			for i, file := range files {
 				for j, damage := range damages {
+					if !full() && (i+j)%3 > 0 {
+						continue
+					}
 					r := rand.New(rand.NewPCG(uint64(round), uint64(i*100+j)))
 					name := fmt.Sprintf("%s/%s %s/%d", end, file, damage.name, round)
 					outcome := k.with(name, master, file, func(b []byte) []byte { return damage.do(r, b) })
@@ -127,7 +130,7 @@ func newKept(t *testing.T) *kept {
 	k.terminate()
 	k.start() // what was in the log is in tables now
 	k.fill(keptExecutions/2, keptExecutions)
-	if problems, failed := k.verify(); len(problems)+failed > 0 {
+	if problems, failed := k.verify(true); len(problems)+failed > 0 {
 		t.Fatalf("before any damage: %q", problems)
 	}
 	return k
@@ -207,7 +210,7 @@ func (k *kept) with(name, master, file string, damage func([]byte) []byte) strin
 		return "refused"
 	}
 	defer k.kill()
-	problems, failed := k.verify()
+	problems, failed := k.verify(kindOf(file) == "table" || kindOf(file) == "log")
 	text := k.stderr.String()
 	if len(problems) > 0 {
 		k.t.Errorf("%s: %.300q\n%.2000s", name, problems[:min(3, len(problems))], text)
@@ -223,7 +226,8 @@ func (k *kept) with(name, master, file string, damage func([]byte) []byte) strin
 }
 
 // verify reads everything. problems are answers that are wrong; failed are those that say that they cannot be given.
-func (k *kept) verify() (problems []string, failed int) {
+// The function is invoked on request: that takes long.
+func (k *kept) verify(function bool) (problems []string, failed int) {
 	look := func(what, got, want string, err error) {
 		var r *refused
 		switch {
@@ -258,6 +262,9 @@ func (k *kept) verify() (problems []string, failed int) {
 	var plain struct{ Plaintext []byte }
 	err = k.json("kms", "TrentService.Decrypt", map[string]any{"CiphertextBlob": k.sealed}, &plain)
 	look("the secret", string(plain.Plaintext), "a secret", err)
+	if !function {
+		return problems, failed
+	}
 	var twice json.RawMessage
 	err = k.call("lambda", map[string]string{"Content-Type": "application/json"}, "/2015-03-31/functions/kept/invocations", map[string]any{"n": 21}, &twice)
 	look("the function", string(twice), `{"twice": 42}`, err)

@@ -81,9 +81,14 @@ func New(env *service.Env, cfg Config) *Service {
 	return s
 }
 
-// Start removes the keys whose deletion has become due.
+// Start checks the master key, and removes the keys whose deletion has become due.
 func (s *Service) Start(ctx context.Context) error {
-	return s.Env.Store.Update(ctx, s.PartitionOf("", "", ""), func(tx store.Tx) error { return removeDue(tx, s.Env.Now()) })
+	return s.Env.Store.Update(ctx, s.PartitionOf("", "", ""), func(tx store.Tx) error {
+		if err := s.cfg.Master.check(tx); err != nil {
+			return err
+		}
+		return removeDue(tx, s.Env.Now())
+	})
 }
 
 // Call checks the input against the API model, makes AWS's own key of an alias such as alias/aws/sqs at its first use,

@@ -305,6 +305,19 @@ func TestMaster(t *testing.T) {
 	if _, err := w.call("Decrypt", object{"CiphertextBlob": blob}); !errors.Is(err, store.ErrCorrupt) {
 		t.Errorf("with another master key: %v", err)
 	}
+	for name, start := range map[string]struct {
+		master Master
+		fails  bool
+	}{"the first": {one, false}, "the same": {again, false}, "another": {NewMaster(), true}} {
+		w.s.cfg.Master = one
+		if err := w.s.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.s.cfg.Master = start.master
+		if err := w.s.Start(t.Context()); (err != nil) != start.fails {
+			t.Errorf("start with %s master key: %v", name, err)
+		}
+	}
 	if err := os.WriteFile(path, []byte("short"), 0o600); err != nil {
 		t.Fatal(err)
 	}

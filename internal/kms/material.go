@@ -11,15 +11,20 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/newel-run/newel/internal/store"
 )
 
 // Master is the key that encrypts the material of all keys.
-type Master struct{ aead cipher.AEAD }
+type Master struct {
+	aead cipher.AEAD
+	path string // of its file
+}
 
 const keyBytes = 32
 
 // NewMaster makes a master key that lives as long as the process.
-func NewMaster() Master { return Master{newAEAD(random(keyBytes))} }
+func NewMaster() Master { return Master{aead: newAEAD(random(keyBytes))} }
 
 // OpenMaster reads the master key's file, and makes it with mode 0600 where there is none.
 func OpenMaster(path string) (Master, error) {
@@ -34,7 +39,29 @@ func OpenMaster(path string) (Master, error) {
 	if len(b) != keyBytes {
 		return Master{}, fmt.Errorf("master key of KMS: %s has %d bytes, not %d: without the right file, what is encrypted cannot be read", path, len(b), keyBytes)
 	}
-	return Master{newAEAD(b)}, nil
+	return Master{newAEAD(b), path}, nil
+}
+
+// probe is what the row of rowMaster says, under the master key.
+var probe = []byte("newel: the master key of KMS")
+
+// check refuses a master key other than the one that the data was encrypted under: with it, what is protected could not
+// be read, and what is protected from now on could not be read with the right one. The first key is noted.
+func (m Master) check(tx store.Tx) error {
+	at := rows(rowMaster, "", "")
+	sealed, err := tx.Get(at)
+	if err != nil {
+		return err
+	}
+	if sealed == nil {
+		tx.Set(at, lock(m.aead, nil, probe, nil))
+		return nil
+	}
+	if _, err := unlock(m.aead, sealed, nil); err != nil {
+		return fmt.Errorf("master key of KMS: %s is not the key that the data was encrypted under: it has changed, or is of another data directory. "+
+			"Put the right file back; without it nothing that a key of KMS protects can be read", m.path)
+	}
+	return nil
 }
 
 // writeMaster makes the file durable under its name at once or not at all.

@@ -15,6 +15,8 @@ import (
 const (
 	rowKey   byte = 'k' // key id -> record (key)
 	rowAlias byte = 'a' // alias name -> record (alias)
+
+	rowMaster byte = 'm' // a text under the master key, to know it by
 )
 
 const recordVersion = 1

@@ -137,7 +137,11 @@ func (s *Service) getObject(ctx context.Context, c *service.Context) (*aws.Outpu
 		end()
 		return nil, err
 	}
-	return &aws.Output{Value: r.value, Status: r.status, Stream: openPieces(s.files, r.pieces, r.part, end)}, nil
+	stream := openPieces(s.files, r.pieces, r.part, end)
+	if err := stream.begin(); err != nil {
+		return nil, errors.Join(fmt.Errorf("object %s of bucket %s: %w", in.Key, in.Bucket, err), stream.Close())
+	}
+	return &aws.Output{Value: r.value, Status: r.status, Stream: stream}, nil
 }
 
 // bytesOf reads a range of files that stand one after the other, each opened when its turn comes.
@@ -151,7 +155,7 @@ type bytesOf struct {
 	end    func()
 }
 
-func openPieces(dir *files.Dir, pieces []piece, part span, end func()) io.ReadCloser {
+func openPieces(dir *files.Dir, pieces []piece, part span, end func()) *bytesOf {
 	r := &bytesOf{dir: dir, pieces: pieces, skip: part.offset, left: part.n, end: end}
 	for len(r.pieces) > 0 && r.skip >= r.pieces[0].Size {
 		r.skip -= r.pieces[0].Size
@@ -199,13 +203,22 @@ func (r *bytesOf) next() (err error) {
 		r.skip = 0
 		return err
 	}
-	if r.skip > 0 {
-		if _, err = r.f.Seek(r.skip, io.SeekStart); err != nil {
-			return err
-		}
-	}
-	r.in = io.LimitReader(r.f, p.Size-r.skip)
+	r.in, err = files.OpenChecked(r.f, p.Size, r.skip)
 	r.skip = 0
+	return err
+}
+
+// begin reads the first bytes ahead, so that an object that cannot be read is refused and does not break off.
+func (r *bytesOf) begin() error {
+	if r.left == 0 {
+		return nil
+	}
+	if err := r.next(); err != nil {
+		return err
+	}
+	if ahead, ok := r.in.(interface{ Prime() error }); ok {
+		return ahead.Prime()
+	}
 	return nil
 }
 

@@ -78,9 +78,10 @@ func (d *Dir) Close() error {
 
 // Writer is a file that is being written.
 type Writer struct {
-	ID  string
-	dir *Dir
-	f   *os.File
+	ID   string
+	dir  *Dir
+	f    *os.File
+	sums summer
 }
 
 // Create starts a file for a partition of the store, which is part of its name (Partition).
@@ -90,14 +91,25 @@ func (d *Dir) Create(partition uint16) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Writer{id, d, f}, nil
+	return &Writer{ID: id, dir: d, f: f}, nil
 }
 
 // Write implements io.Writer.
-func (w *Writer) Write(p []byte) (int, error) { return w.f.Write(p) }
+func (w *Writer) Write(p []byte) (int, error) {
+	n, err := w.f.Write(p)
+	w.sums.write(p[:n])
+	return n, err
+}
 
-// Seal ends the file and makes it durable.
+// Seal ends the file with its sums and makes it durable.
 func (w *Writer) Seal() error {
+	if _, err := w.f.Write(w.sums.end()); err != nil {
+		return errors.Join(err, w.f.Close())
+	}
+	return w.seal()
+}
+
+func (w *Writer) seal() error {
 	if w.dir.temporary {
 		return w.f.Close()
 	}
@@ -139,8 +151,8 @@ func (d *Dir) copy(id string, partition uint16) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err = io.Copy(w, in); err == nil {
-		err = w.Seal()
+	if _, err = io.Copy(w.f, in); err == nil { // with its sums
+		err = w.seal()
 	}
 	if err != nil {
 		w.Discard()
@@ -156,7 +168,7 @@ func (d *Dir) Settle(ids ...string) {
 	}
 }
 
-// Open opens a file for reading.
+// Open opens a file for reading, by OpenChecked or OpenSealed.
 func (d *Dir) Open(id string) (*os.File, error) {
 	var err error
 	for _, path := range []string{d.settledPath(id), d.freshPath(id), d.settledPath(id)} { // it may be settled in between

@@ -29,7 +29,11 @@ func read(t *testing.T, d *Dir, id string) string {
 		return "none"
 	}
 	defer f.Close() //nolint:errcheck // it was only read
-	b, err := io.ReadAll(f)
+	in, err := OpenChecked(f, int64(len("text")), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(in)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,31 +103,47 @@ func OpenSealed(f io.ReadSeeker, key []byte, size, offset int64) (io.Reader, err
 
 // Read implements io.Reader.
 func (o *opener) Read(p []byte) (int, error) {
-	for len(o.plain) == 0 {
-		if o.left <= 0 {
-			return 0, io.EOF
-		}
-		if err := o.next(); err != nil {
-			return 0, err
-		}
+	if err := o.Prime(); err != nil {
+		return 0, err
 	}
 	n := copy(p, o.plain)
 	o.plain = o.plain[n:]
 	return n, nil
 }
 
+// Prime is that of a checked file.
+func (o *opener) Prime() error {
+	for len(o.plain) == 0 {
+		if o.left <= 0 {
+			return io.EOF
+		}
+		if err := o.next(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (o *opener) next() error {
 	n := min(o.left, FrameBytes)
 	sealed := o.buf[:n+tagBytes]
 	if _, err := io.ReadFull(o.from, sealed); err != nil {
-		return fmt.Errorf("%w: frame %d: %w", ErrSealed, o.frame, err)
+		return o.unreadable(err)
 	}
 	plain, err := o.aead.Open(sealed[:0], nonce(o.frame), sealed, nil)
 	if err != nil {
-		return fmt.Errorf("%w: frame %d: %w", ErrSealed, o.frame, err)
+		return o.unreadable(err)
 	}
 	o.plain = plain[min(o.skip, len(plain)):]
 	o.left, o.skip = o.left-n, 0
 	o.frame++
 	return nil
+}
+
+func (o *opener) unreadable(err error) error {
+	name := "it"
+	if f, ok := o.from.(interface{ Name() string }); ok {
+		name = f.Name()
+	}
+	return fmt.Errorf("%w: %s: frame %d: %w", ErrSealed, name, o.frame, err)
 }
