@@ -82,7 +82,7 @@ func TestRetire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := write(t, d, "a")
+	a := write(t, d, "text")
 	d.Settle(a.ID)
 	first, second := d.Begin(), d.Begin()
 	gone := false
@@ -90,7 +90,7 @@ func TestRetire(t *testing.T) {
 	later := d.Begin()
 	first()
 	first() // twice is once
-	if gone || read(t, d, a.ID) != "a" {
+	if gone || read(t, d, a.ID) != "text" {
 		t.Error("it is gone while somebody may read it")
 	}
 	second()
