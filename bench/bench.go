@@ -1,14 +1,16 @@
-// Package bench measures a whole server over HTTP: it starts `newel serve` as a process of its own, drives the seven jobs
+// Package bench measures a whole server over HTTP: it starts `newel serve` as a process of its own, drives the jobs
 // against it from this process, and prints beside each figure the limit of this machine that was measured in the same
 // run. Figures of different machines or minutes do not compare; ratios of one run do.
 //
 //	J1  latency of an execution of one step, one client
 //	J2  executions a second of a chain of ten steps, by number of clients: ten Pass states, and ten messages to a queue
 //	J3  one inline Map over many items
-//	J4  executions that wait for a task token: starts a second, memory of each, all answered
+//	J4  executions that wait for a task token: starts a second, memory of each, all answered; what more of them cost; if asked
+//	    for, a restart with very many
 //	J5  process start to first execution done; memory when idle
 //	J6  kill -9 with executions waiting, restart, all answered
 //	J7  synchronous Express executions of ten Pass states a second, by number of clients
+//	Growth  if asked for: the cost of an execution by the number of finished ones in the store
 package bench
 
 import (
@@ -26,13 +28,16 @@ import (
 type Options struct {
 	Binary   string        // the newel binary that is measured; required
 	Dir      string        // where the data directories go; a temporary directory if empty
-	Jobs     []string      // of "J1" to "J7"; all if empty
+	Jobs     []string      // of "J1" to "J7" and "Growth"; all if empty
 	Duration time.Duration // of each throughput measurement; 5 s if zero
 	Clients  []int         // of J2 and J7; 1, 16, 128 if empty
 	Waiting  int           // executions of J4; 10,000 if zero
-	Out      io.Writer     // the report; standard output if nil
-	Flags    []string      // further flags of serve
-	Store    string        // postgres:// URL of a database on which each job is run too; "" for none
+	Grown    int           // executions up to which J4 says what each costs in memory; none if zero
+	// WaitingMany and Finished are the executions of J4's restart and of Growth, which take minutes; none if zero.
+	WaitingMany, Finished int
+	Out                   io.Writer // the report; standard output if nil
+	Flags                 []string  // further flags of serve
+	Store                 string    // postgres:// URL of a database on which each job is run too; "" for none
 }
 
 // Run measures and reports. It stops every process that it started.
@@ -62,7 +67,7 @@ func Run(ctx context.Context, o Options) error {
 	r.say("  fdatasync p50 %s; group commit, 128 writers: %.0f records/s; bare HTTP JSON server, 16 clients: %.0f requests/s",
 		r.limits.fsync.Round(time.Microsecond), r.limits.groupCommit, r.limits.http)
 	for _, j := range jobs {
-		if len(o.Jobs) > 0 && !slices.Contains(o.Jobs, j.name) {
+		if len(o.Jobs) > 0 && !slices.Contains(o.Jobs, j.name) || j.name == "Growth" && o.Finished == 0 {
 			continue
 		}
 		r.say("%s  %s", j.name, j.title)
@@ -107,6 +112,7 @@ var jobs = []struct {
 	{"J5", "cold start", coldStart},
 	{"J6", "kill -9 with 1,000 waiting", crash},
 	{"J7", "synchronous Express executions of ten Pass states", express},
+	{"Growth", "chain of ten Pass states beside finished executions", finished},
 }
 
 // quantile of durations; d is sorted.

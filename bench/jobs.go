@@ -236,10 +236,15 @@ func waiting(ctx context.Context, r *run) error {
 		return err
 	}
 	r.say("  all answered and done in %s", time.Since(start).Round(time.Millisecond))
-	return nil
+	s.kill()
+	if err := growth(ctx, r); err != nil {
+		return err
+	}
+	return waitingMany(ctx, r)
 }
 
 func mib(n int64) float64 { return float64(n) / (1 << 20) }
+func gib(n int64) float64 { return float64(n) / (1 << 30) }
 
 func coldStart(ctx context.Context, r *run) error {
 	start := time.Now()
