@@ -14,6 +14,7 @@ import (
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/aws/wire"
+	"github.com/newel-run/newel/internal/http1/header"
 	"github.com/newel-run/newel/internal/service"
 )
 
@@ -108,7 +109,7 @@ func (v *invocation) invokeFunction(ctx context.Context, function string, in *ba
 func (v *invocation) callService(ctx context.Context, to target, in *backendRequest) (*answer, error) {
 	model := aws.MustModel(to.service)
 	call := &wire.Call{Service: model, RequestID: requestID()}
-	m := &wire.Message{Method: http.MethodPost, Path: "/" + to.path, Query: in.query.Encode(), Header: in.header, Body: in.body}
+	m := &wire.Message{Method: http.MethodPost, Path: "/" + to.path, Query: in.query.Encode(), Header: header.Of(in.header), Body: in.body}
 	action := to.action
 	if named := queryAction(in); named != "" {
 		action = named
@@ -200,7 +201,7 @@ func serviceAnswer(call *wire.Call, out *aws.Output, err error) (*answer, error)
 		} else if m, err = wire.EncodeAnswer(call, out); err != nil {
 			return nil, internal(err)
 		}
-		a.status, a.body, a.header = m.Status, m.Body, m.Header
+		a.status, a.body, a.header = m.Status, m.Body, m.Header.HTTP()
 	}
 	a.selector = fmt.Sprint(a.status)
 	if err != nil {

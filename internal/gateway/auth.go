@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/aws/sigv4"
+	"github.com/newel-run/newel/internal/http1"
 )
 
 // identity is who calls, and where.
@@ -22,19 +24,42 @@ type signature struct {
 
 var regionName = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+){1,3}-[0-9]{1,2}$`)
 
-// parseSignature reads the credential scope of a request without checking anything.
-func parseSignature(r *http.Request) signature {
+// sender is what a request says of who sent it.
+type sender struct {
+	authorization, query, token string // token is the security token in the header
+	request                     interface{ HTTPRequest() *http.Request }
+}
+
+func senderOf(x *http1.Exchange) sender {
+	return sender{x.Header.Get("Authorization"), x.Query, x.Header.Get("X-Amz-Security-Token"), x}
+}
+
+type ofHTTP struct{ r *http.Request }
+
+func (o ofHTTP) HTTPRequest() *http.Request { return o.r }
+
+func senderOfHTTP(r *http.Request) sender {
+	return sender{r.Header.Get("Authorization"), r.URL.RawQuery, r.Header.Get("X-Amz-Security-Token"), ofHTTP{r}}
+}
+
+func (s *sender) queryValue(name string) string {
+	q, _ := url.ParseQuery(s.query) // what cannot be read does not count
+	return q.Get(name)
+}
+
+// signature reads the credential scope of a request without checking anything.
+func (s *sender) signature() signature {
 	credential := ""
-	if h := r.Header.Get("Authorization"); strings.HasPrefix(h, "AWS4-") {
+	if h := s.authorization; strings.HasPrefix(h, "AWS4-") {
 		_, after, _ := strings.Cut(h, "Credential=")
 		credential, _, _ = strings.Cut(after, ",")
 	} else if id, ok := strings.CutPrefix(h, "AWS "); ok { // version 2: only S3 still knows it
 		id, _, _ = strings.Cut(id, ":")
 		return signature{id, "", "s3"}
-	} else if strings.Contains(r.URL.RawQuery, "AWSAccessKeyId=") {
-		return signature{r.URL.Query().Get("AWSAccessKeyId"), "", "s3"}
-	} else if strings.Contains(r.URL.RawQuery, "X-Amz-Credential=") {
-		credential = r.URL.Query().Get("X-Amz-Credential")
+	} else if strings.Contains(s.query, "AWSAccessKeyId=") {
+		return signature{s.queryValue("AWSAccessKeyId"), "", "s3"}
+	} else if strings.Contains(s.query, "X-Amz-Credential=") {
+		credential = s.queryValue("X-Amz-Credential")
 	}
 	// The access key may not contain a slash; the scope has four parts, or three without the region (SigV4A).
 	p := strings.Split(strings.TrimSpace(credential), "/")
@@ -67,23 +92,24 @@ func newAuthenticator(cfg Config) (*authenticator, error) {
 
 // identify checks who sent a request. Without a file of credentials everybody is who they say: an access key of twelve
 // digits is an account.
-func (a *authenticator) identify(r *http.Request, body []byte, s signature) (identity, error) {
+func (a *authenticator) identify(from *sender, body []byte, s signature) (identity, error) {
 	id := a.place(s)
 	if a.keys == nil {
-		return a.trust(r, s, id)
+		return a.trust(from, s, id)
 	}
-	return id, a.verify(r, s, &id, func(secret string) error { return sigv4.Verify(r, body, secret, now(), a.cfg.ClockSkew) })
+	r := from.request.HTTPRequest()
+	return id, a.verify(from, s, &id, func(secret string) error { return sigv4.Verify(r, body, secret, now(), a.cfg.ClockSkew) })
 }
 
 // identifyStream is identify before the body has been read. The chain is nil unless the body's pieces are to be checked.
-func (a *authenticator) identifyStream(r *http.Request, s signature) (id identity, chain *sigv4.Chain, err error) {
+func (a *authenticator) identifyStream(from *sender, s signature) (id identity, chain *sigv4.Chain, err error) {
 	id = a.place(s)
 	if a.keys == nil {
-		id, err = a.trust(r, s, id)
+		id, err = a.trust(from, s, id)
 		return id, nil, err
 	}
-	err = a.verify(r, s, &id, func(secret string) (err error) {
-		chain, err = sigv4.VerifyHead(r, secret, now(), a.cfg.ClockSkew)
+	err = a.verify(from, s, &id, func(secret string) (err error) {
+		chain, err = sigv4.VerifyHead(from.request.HTTPRequest(), secret, now(), a.cfg.ClockSkew)
 		return err
 	})
 	return id, chain, err
@@ -98,11 +124,11 @@ func (a *authenticator) place(s signature) identity {
 }
 
 // trust believes who a request says it is from; a presigned URL has its time all the same.
-func (a *authenticator) trust(r *http.Request, s signature, id identity) (identity, error) {
-	if sigv4.Expired(r, now()) {
+func (a *authenticator) trust(from *sender, s signature, id identity) (identity, error) {
+	if from.expired() {
 		return id, denied("Request has expired")
 	}
-	return a.claim(s, sessionToken(r), id), nil
+	return a.claim(s, from.sessionToken(), id), nil
 }
 
 // claim takes the account that an access key stands for.
@@ -119,21 +145,23 @@ func (a *authenticator) claim(s signature, token string, id identity) identity {
 	return id
 }
 
-func sessionToken(r *http.Request) string {
-	if t := r.Header.Get("X-Amz-Security-Token"); t != "" {
-		return t
-	}
-	if r.URL.RawQuery == "" {
-		return ""
-	}
-	return r.URL.Query().Get("X-Amz-Security-Token")
+// expired reports whether a presigned URL is past its time.
+func (s *sender) expired() bool {
+	return s.query != "" && s.authorization == "" && sigv4.Expired(s.request.HTTPRequest(), now())
 }
 
-func (a *authenticator) verify(r *http.Request, s signature, id *identity, check func(secret string) error) error {
-	if s.service == "s3" && sigv4.Expired(r, now()) {
+func (s *sender) sessionToken() string {
+	if s.token != "" || s.query == "" {
+		return s.token
+	}
+	return s.queryValue("X-Amz-Security-Token")
+}
+
+func (a *authenticator) verify(from *sender, s signature, id *identity, check func(secret string) error) error {
+	if s.service == "s3" && from.expired() {
 		return denied("Request has expired")
 	}
-	return a.prove(s, sessionToken(r), id, check)
+	return a.prove(s, from.sessionToken(), id, check)
 }
 
 // prove checks a signature with the secret of its access key.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/aws/wire"
+	"github.com/newel-run/newel/internal/http1"
 )
 
 // budget bounds the bytes of bodies that requests hold in memory: what has arrived of them, and the answers until they are
@@ -66,10 +67,10 @@ func (c *counted) Read(p []byte) (int, error) {
 }
 
 // finishes reports whether a request's operation ends or only looks at what was accepted, as far as the header tells.
-func finishes(r *http.Request) bool {
-	target := r.Header.Get("X-Amz-Target")
+func finishes(x *http1.Exchange) bool {
+	target := x.Header.Get("X-Amz-Target")
 	if target == "" {
-		return r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodDelete
+		return x.Method == http.MethodGet || x.Method == http.MethodHead || x.Method == http.MethodDelete
 	}
 	operation := target[strings.LastIndexByte(target, '.')+1:]
 	for _, verb := range []string{"SendTask", "Stop", "Delete", "ChangeMessageVisibility", "Purge", "Describe", "Get", "List"} {
@@ -81,11 +82,11 @@ func finishes(r *http.Request) bool {
 }
 
 // crowd is the refusal of a request whose body was not read, in the words of the service that it is for.
-func (g *Gateway) crowd(r *http.Request, call *wire.Call, signed string) (*wire.Call, *aws.Error) {
-	if isForm(r.Header) && r.Header.Get("X-Amz-Target") == "" {
+func (g *Gateway) crowd(x *http1.Exchange, call *wire.Call, signed string) (*wire.Call, *aws.Error) {
+	if isForm(x.Header) && x.Header.Get("X-Amz-Target") == "" {
 		id := call.RequestID
 		if call = (&wire.Call{Protocol: wire.Query, RequestID: id}); signed != "" {
-			if found := g.router.candidates(signed, r.Host); len(found) > 0 {
+			if found := g.router.candidates(signed, x.Host); len(found) > 0 {
 				call.Service = aws.MustModel(found[0].Key)
 			}
 		}
@@ -95,9 +96,6 @@ func (g *Gateway) crowd(r *http.Request, call *wire.Call, signed string) (*wire.
 		service = call.Service.Key
 	}
 	e := g.cfg.Refusal(service)
-	if e.Header == nil {
-		e.Header = http.Header{}
-	}
-	e.Header.Set("Connection", "close") // the rest of the body is not read
+	x.Close() // the rest of the body is not read
 	return call, e
 }

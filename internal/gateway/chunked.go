@@ -14,6 +14,7 @@ import (
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/aws/sigv4"
+	"github.com/newel-run/newel/internal/http1/header"
 )
 
 // chunked reads an aws-chunked body: each chunk is its size in hexadecimal, extensions such as a signature, CRLF, the
@@ -34,7 +35,7 @@ type chunked struct {
 	err      error
 }
 
-func newChunked(in io.Reader, h http.Header, chain *sigv4.Chain) *chunked {
+func newChunked(in io.Reader, h header.List, chain *sigv4.Chain) *chunked {
 	c := &chunked{in: bufio.NewReaderSize(in, 32<<10), want: -1, trailer: map[string]string{}, chain: chain, sum: sha256.New()}
 	if n, err := strconv.ParseInt(h.Get("X-Amz-Decoded-Content-Length"), 10, 64); err == nil && n >= 0 {
 		c.want = n

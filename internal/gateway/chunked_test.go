@@ -10,6 +10,7 @@ import (
 	"testing/iotest"
 
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/http1/header"
 )
 
 func TestChunked(t *testing.T) {
@@ -36,7 +37,7 @@ func TestChunked(t *testing.T) {
 			if c.trailer != "" {
 				h.Set("X-Amz-Trailer", c.trailer)
 			}
-			r := newChunked(iotest.OneByteReader(strings.NewReader(c.body)), h, nil)
+			r := newChunked(iotest.OneByteReader(strings.NewReader(c.body)), header.Of(h), nil)
 			got, err := io.ReadAll(r)
 			var e *aws.Error
 			if c.code != "" {
@@ -60,7 +61,7 @@ func FuzzChunked(f *testing.F) {
 	f.Add([]byte("5;chunk-signature=aa\r\nhello\r\n0\r\n\r\n"), "", "")
 	f.Fuzz(func(t *testing.T, body []byte, length, trailer string) {
 		h := http.Header{"X-Amz-Decoded-Content-Length": {length}, "X-Amz-Trailer": {trailer}}
-		got, err := io.ReadAll(newChunked(bytes.NewReader(body), h, nil))
+		got, err := io.ReadAll(newChunked(bytes.NewReader(body), header.Of(h), nil))
 		if len(got) > len(body) {
 			t.Errorf("%d bytes out of %d", len(got), len(body))
 		}

@@ -47,6 +47,7 @@ type Config struct {
 	HeaderBytesMax int           // default 64 KiB
 	HeaderTimeout  time.Duration // for the header of a request to arrive; default 10 s
 	IdleTimeout    time.Duration // of a kept-alive connection; default 5 min
+	StallTimeout   time.Duration // for more of a body to arrive, or of an answer to be taken; default 2 min
 	Drain          time.Duration // for running requests to end after a stop; default 10 s
 
 	// Refusal is how a service refuses work that there is no room for; "" for none known. nil: ThrottlingException.
@@ -69,6 +70,7 @@ func (c Config) WithDefaults() Config {
 	}
 	set(&c.HeaderTimeout, 10*time.Second)
 	set(&c.IdleTimeout, 5*time.Minute)
+	set(&c.StallTimeout, 2*time.Minute)
 	set(&c.Drain, 10*time.Second)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -18,6 +18,7 @@ import (
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/aws/sigv4"
 	"github.com/newel-run/newel/internal/aws/wire"
+	"github.com/newel-run/newel/internal/http1"
 )
 
 // form is an upload by a browser's form: S3's POST of an object. Its fields stand in for the headers of a PutObject and
@@ -32,9 +33,12 @@ type form struct {
 const formFieldBytesMax = 20 << 10
 
 // isUploadForm reports whether a request is S3's POST of an object: to a bucket, in a form with a file.
-func isUploadForm(r *http.Request, signed signature) bool {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return r.Method == http.MethodPost && err == nil && kind == "multipart/form-data" && r.Header.Get("X-Amz-Target") == "" && signed == signature{} && formBucket(r) != ""
+func isUploadForm(x *http1.Exchange, signed signature) bool {
+	if x.Method != http.MethodPost || signed != (signature{}) || x.Header.Get("X-Amz-Target") != "" {
+		return false
+	}
+	kind, _, err := mime.ParseMediaType(x.Header.Get("Content-Type"))
+	return err == nil && kind == "multipart/form-data" && formBucket(x.HTTPRequest()) != ""
 }
 
 // formBucket is the bucket that a form is sent to, "" if the address is not that of one.
@@ -49,25 +53,26 @@ func formBucket(r *http.Request) string {
 	return path
 }
 
-func (g *Gateway) serveForm(w http.ResponseWriter, r *http.Request, id string) {
+func (g *Gateway) serveForm(x *http1.Exchange, id string) {
+	r := x.HTTPRequest()
 	s3 := aws.MustModel("s3")
 	call := &wire.Call{Protocol: wire.RESTXML, Service: s3, Operation: s3.Operations["PutObject"], RequestID: id}
 	req, f, err := g.readForm(r, call)
 	if err != nil {
-		g.writeError(w, r, call, err)
+		g.writeError(x, call, err)
 		return
 	}
-	out, err := g.call(r.Context(), req)
+	out, err := g.call(x.Context(), req)
 	if err != nil {
-		g.writeError(w, r, call, err)
+		g.writeError(x, call, err)
 		return
 	}
 	answer, err := f.answer(r, call, out)
 	if err != nil {
-		g.writeError(w, r, call, err)
+		g.writeError(x, call, err)
 		return
 	}
-	write(w, r, answer)
+	write(x, answer)
 }
 
 // readForm makes a PutObject of a form.
@@ -84,7 +89,7 @@ func (g *Gateway) readForm(r *http.Request, call *wire.Call) (*aws.Request, *for
 	if err := f.checkPolicy(bucket, now()); err != nil {
 		return nil, nil, err
 	}
-	m := &wire.Message{Method: http.MethodPut, Header: http.Header{}}
+	m := &wire.Message{Method: http.MethodPut}
 	for name, value := range f.fields {
 		switch name {
 		case "acl", "tagging":

@@ -8,21 +8,24 @@
 // its own life; anything that can fail behind it comes back as an error of Caller: an *aws.Error is written in the
 // protocol of the request, anything else is logged and becomes an InternalFailure without details.
 //
-// The handler works on a request in memory (body limit in Config) and writes header and body of the answer together. It
-// is net/http today; nothing behind serve knows of it.
+// The handler works on a request in memory (body limit in Config) and writes header and body of the answer together. The
+// loop below it is internal/http1; what is an http.Handler (Handle, HandleHost) is served through its adapter. A request of
+// net/http is made only where one is needed: for those, and where a signature is checked.
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/http1"
 )
 
 // Gateway serves AWS's APIs over HTTP.
@@ -33,6 +36,7 @@ type Gateway struct {
 	auth   *authenticator
 	router *router
 	hooks  *http.ServeMux
+	hooked []string // what the paths of hooks begin with
 	hosts  []hostHook
 	drain  chan struct{}
 	closed atomic.Bool
@@ -51,13 +55,27 @@ func New(cfg Config, caller aws.Caller) (*Gateway, error) {
 	if g.auth, err = newAuthenticator(cfg); err != nil {
 		return nil, err
 	}
-	g.hooks.HandleFunc("GET "+healthPath, g.health)
+	g.Handle("GET "+healthPath, http.HandlerFunc(g.health))
 	return g, nil
 }
 
 // Handle serves the paths of a pattern (as in http.ServeMux) by h instead of as AWS API. The guard's rules apply to them,
 // credentials do not: h sees to its own. Handle is called before Serve.
-func (g *Gateway) Handle(pattern string, h http.Handler) { g.hooks.Handle(pattern, h) }
+func (g *Gateway) Handle(pattern string, h http.Handler) {
+	path, _, _ := strings.Cut(pattern[strings.IndexByte(pattern, '/'):], "{")
+	g.hooked = append(g.hooked, path)
+	g.hooks.Handle(pattern, h)
+}
+
+// mayHook reports whether a path may be one of a hook: only then the patterns are looked at.
+func (g *Gateway) mayHook(path string) bool {
+	for _, p := range g.hooked {
+		if strings.HasPrefix(path, p) {
+			return true
+		}
+	}
+	return strings.HasPrefix(path, "/%")
+}
 
 type hostHook struct {
 	serves func(authority string) bool
@@ -77,35 +95,28 @@ func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
 		_ = l.Close() // nothing was accepted
 		return err
 	}
-	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	base = aws.WithDrain(base, g.drain)
-	srv := &http.Server{
-		Handler:           g,
-		ReadHeaderTimeout: g.cfg.HeaderTimeout,
-		IdleTimeout:       g.cfg.IdleTimeout,
-		MaxHeaderBytes:    g.cfg.HeaderBytesMax,
-		BaseContext:       func(net.Listener) context.Context { return base },
-		ConnState:         flushIdle,
-		ConnContext:       withConn,
-		ErrorLog:          slog.NewLogLogger(g.cfg.Log.Handler(), slog.LevelDebug),
-	}
 	tlsConfig, err := g.cfg.tlsConfig()
 	if err != nil {
 		_ = l.Close()
 		return err
 	}
+	srv := http1.New(http1.Config{
+		Handler:        g.serve,
+		HeaderBytesMax: g.cfg.HeaderBytesMax, HeaderTimeout: g.cfg.HeaderTimeout, IdleTimeout: g.cfg.IdleTimeout, StallTimeout: g.cfg.StallTimeout,
+		Connections: g.cfg.Connections, Base: aws.WithDrain(context.WithoutCancel(ctx), g.drain), TLS: tlsConfig, Log: g.cfg.Log,
+	})
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(newListener(l, tlsConfig, g.cfg.Connections)) }()
+	go func() { failed <- srv.Serve(l) }()
 	select {
 	case err := <-failed:
+		srv.Close()
 		return err
 	case <-ctx.Done():
 	}
 	return g.stop(srv)
 }
 
-func (g *Gateway) stop(srv *http.Server) error {
+func (g *Gateway) stop(srv *http1.Server) error {
 	if g.closed.CompareAndSwap(false, true) {
 		close(g.drain)
 	}
@@ -114,54 +125,62 @@ func (g *Gateway) stop(srv *http.Server) error {
 	err := srv.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		g.cfg.Log.Warn("requests were still running when the drain time was over", "drain", g.cfg.Drain)
-		err = srv.Close()
+		srv.Close()
+		err = nil
 	}
 	return err
 }
 
-// ServeHTTP makes the gateway an http.Handler.
-func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// serve answers one request.
+func (g *Gateway) serve(x *http1.Exchange) {
 	id := requestID()
-	if e := g.guard.check(r); e != nil {
-		g.refuse(w, r, e, id)
+	if e := g.guard.check(x); e != nil {
+		g.refuse(x, e, id)
 		return
 	}
-	if _, pattern := g.hooks.Handler(r); pattern != "" {
-		g.hooks.ServeHTTP(w, r)
-		return
-	}
-	for _, hook := range g.hosts {
-		if hook.serves(r.Host) {
-			hook.h.ServeHTTP(w, r)
+	if g.mayHook(x.Path) {
+		if _, pattern := g.hooks.Handler(x.HTTPRequest()); pattern != "" {
+			x.ServeHTTP(g.hooks)
 			return
 		}
 	}
-	g.serveAPI(w, r, id)
+	for _, hook := range g.hosts {
+		if hook.serves(x.Host) {
+			x.ServeHTTP(hook.h)
+			return
+		}
+	}
+	g.serveAPI(x, id)
 }
 
 // readBody reads a body of at most BodyBytesMax bytes, for which there is room: errCrowded else.
-func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request, held *share) ([]byte, error) {
-	limit := g.cfg.BodyBytesMax
-	if r.ContentLength > limit {
+func (g *Gateway) readBody(x *http1.Exchange, held *share) ([]byte, error) {
+	limit, n := g.cfg.BodyBytesMax, x.ContentLength
+	if n > limit {
 		return nil, tooLarge(limit)
 	}
 	if !held.grow(requestBytes) {
 		return nil, errCrowded
 	}
-	if r.ContentLength == 0 {
+	if n == 0 {
 		return nil, nil
 	}
-	in := &counted{http.MaxBytesReader(w, r.Body, limit), held}
+	if b, ok := x.Buffered(); ok {
+		if !held.grow(n) {
+			return nil, errCrowded
+		}
+		return bytes.Clone(b), nil
+	}
+	in := &counted{x.Body(), held}
 	var body []byte
 	var err error
-	if n := r.ContentLength; n > 0 && n <= preallocateMax {
+	if n > 0 && n <= preallocateMax {
 		body = make([]byte, n)
 		_, err = io.ReadFull(in, body)
 	} else {
-		body, err = io.ReadAll(in)
+		body, err = io.ReadAll(io.LimitReader(in, limit+1))
 	}
-	var over *http.MaxBytesError
-	if errors.As(err, &over) {
+	if int64(len(body)) > limit {
 		return nil, tooLarge(limit)
 	}
 	if errors.Is(err, errCrowded) {

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -25,6 +24,11 @@ func serve(t testing.TB, cfg Config, caller aws.Caller) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return run(t, g)
+}
+
+func run(t testing.TB, g *Gateway) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -281,27 +285,24 @@ func TestOneWrite(t *testing.T) {
 }
 
 func TestHealthAndHooks(t *testing.T) {
-	ready := false
-	g, err := New(Config{Version: "1.2", Health: func() (map[string]string, bool) { return map[string]string{"states": "running"}, ready }}, &recorder{})
+	var ready atomic.Bool
+	g, err := New(Config{Version: "1.2", Health: func() (map[string]string, bool) { return map[string]string{"states": "running"}, ready.Load() }}, &recorder{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	g.Handle("/_newel/x/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) }))
-	get := func(path string) *httptest.ResponseRecorder {
-		w := httptest.NewRecorder()
-		r := httptest.NewRequest("GET", "http://127.0.0.1"+path, nil)
-		g.ServeHTTP(w, r)
-		return w
+	addr := run(t, g)
+	if r := send(t, "GET", addr, "/_newel/health", "", nil); r.status != 503 || !strings.Contains(r.body, `"status":"starting"`) {
+		t.Errorf("before it is ready: %+v", r)
 	}
-	if w := get("/_newel/health"); w.Code != 503 || !strings.Contains(w.Body.String(), `"status":"starting"`) {
-		t.Errorf("before it is ready: %d %s", w.Code, w.Body)
+	ready.Store(true)
+	if r := send(t, "GET", addr, "/_newel/health", "", nil); r.status != 200 || r.body != `{"status":"ok","version":"1.2","services":{"states":"running"}}`+"\n" {
+		t.Errorf("%+v", r)
 	}
-	ready = true
-	if w := get("/_newel/health"); w.Code != 200 || w.Body.String() != `{"status":"ok","version":"1.2","services":{"states":"running"}}`+"\n" {
-		t.Errorf("%d %s", w.Code, w.Body)
-	}
-	if w := get("/_newel/x/y"); w.Body.String() != "/_newel/x/y" {
-		t.Errorf("%d %s", w.Code, w.Body)
+	for _, path := range []string{"/_newel/x/y", "/%5Fnewel/x/y"} {
+		if r := send(t, "GET", addr, path, "", nil); r.body != "/_newel/x/y" {
+			t.Errorf("%s: %+v", path, r)
+		}
 	}
 }
 

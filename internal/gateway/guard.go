@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/http1"
 )
 
 // guard keeps web pages out. A page in a browser on this machine can send requests to loopback; it must not be able to
@@ -63,21 +64,21 @@ func hostname(authority string) string {
 }
 
 // check returns the refusal of a request, nil if it may pass.
-func (g guard) check(r *http.Request) *aws.Error {
-	if !g.hostAllowed(r.Host) {
-		return forbidden("The host name '" + r.Host + "' is not one that this server answers to. Use an IP address, localhost or an AWS host name, or list the name with --host.")
+func (g guard) check(x *http1.Exchange) *aws.Error {
+	if !g.hostAllowed(x.Host) {
+		return forbidden("The host name '" + x.Host + "' is not one that this server answers to. Use an IP address, localhost or an AWS host name, or list the name with --host.")
 	}
-	if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+	if x.Method == http.MethodOptions && x.Header.Get("Access-Control-Request-Method") != "" {
 		return forbidden("Requests of web pages of another origin are not allowed.")
 	}
-	switch site := r.Header.Get("Sec-Fetch-Site"); site {
+	switch site := x.Header.Get("Sec-Fetch-Site"); site {
 	case "", "same-origin", "none":
 	default:
 		return forbidden("Requests of web pages of another origin are not allowed (Sec-Fetch-Site: " + site + ").")
 	}
-	for _, origin := range r.Header["Origin"] {
+	for _, origin := range x.Header.Values("Origin") {
 		u, err := url.Parse(origin)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || !strings.EqualFold(u.Host, r.Host) {
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || !strings.EqualFold(u.Host, x.Host) {
 			return forbidden("Requests of web pages of another origin are not allowed (Origin: " + origin + ").")
 		}
 	}

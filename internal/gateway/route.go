@@ -9,6 +9,7 @@ import (
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/aws/wire"
+	"github.com/newel-run/newel/internal/http1/header"
 )
 
 // router finds out what a request is about.
@@ -98,7 +99,7 @@ func routeCBOR(path string) (*wire.Call, *aws.Error) {
 	return c, nil
 }
 
-func isForm(h http.Header) bool {
+func isForm(h header.List) bool {
 	return strings.HasPrefix(h.Get("Content-Type"), "application/x-www-form-urlencoded")
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/aws/wire"
+	"github.com/newel-run/newel/internal/http1/header"
 )
 
 // ambiguousMax counts operations that their request does not tell from another one of their service.
@@ -44,7 +45,7 @@ func TestRoutesOfAllModels(t *testing.T) {
 
 // requestFor makes a request with every label filled and every required parameter there.
 func requestFor(op *aws.Operation) *wire.Message {
-	m := &wire.Message{Method: op.Method, Header: http.Header{}}
+	m := &wire.Message{Method: op.Method, Header: header.List{}}
 	path, query, _ := strings.Cut(op.URI, "?")
 	var segs []string
 	for _, seg := range strings.Split(path, "/") {
@@ -117,7 +118,7 @@ func TestRoute(t *testing.T) {
 		if c.host == "" {
 			c.host = "127.0.0.1:4566"
 		}
-		call, err := rt.route(c.host, &wire.Message{Method: c.method, Path: c.path, Query: c.query, Header: c.header, Body: []byte(c.body)}, c.signed)
+		call, err := rt.route(c.host, &wire.Message{Method: c.method, Path: c.path, Query: c.query, Header: header.Of(c.header), Body: []byte(c.body)}, c.signed)
 		got := ""
 		if err != nil {
 			got = err.Code
@@ -145,7 +146,7 @@ func FuzzRoute(f *testing.F) {
 		if target != "" {
 			h.Set("X-Amz-Target", target)
 		}
-		c, err := rt.route(host, &wire.Message{Method: method, Path: path, Query: query, Header: h, Body: []byte(body)}, signed)
+		c, err := rt.route(host, &wire.Message{Method: method, Path: path, Query: query, Header: header.Of(h), Body: []byte(body)}, signed)
 		if c == nil || err == nil && (c.Operation == nil || c.Service == nil) {
 			t.Errorf("%v, %v", c, err)
 		}

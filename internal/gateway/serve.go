@@ -9,40 +9,41 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"time"
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/aws/wire"
+	"github.com/newel-run/newel/internal/http1"
 )
 
 // serveAPI answers one request of an AWS client.
-func (g *Gateway) serveAPI(w http.ResponseWriter, r *http.Request, id string) {
-	m := &wire.Message{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Header: hoist(r)}
-	signed := parseSignature(r)
-	if call := g.router.streams(r.Host, *m, signed.service); call != nil {
+func (g *Gateway) serveAPI(x *http1.Exchange, id string) {
+	m := &wire.Message{Method: x.Method, Path: x.Path, Query: x.Query, Header: hoist(x)}
+	from := senderOf(x)
+	signed := from.signature()
+	if call := g.router.streams(x.Host, *m, signed.service); call != nil {
 		call.RequestID = id
-		g.serveStream(w, r, m, call, signed)
+		g.serveStream(x, m, call, &from, signed)
 		return
 	}
-	if isUploadForm(r, signed) {
-		g.serveForm(w, r, id)
+	if isUploadForm(x, signed) {
+		g.serveForm(x, id)
 		return
 	}
-	held := share{b: &g.budget, finishing: finishes(r)}
+	held := share{b: &g.budget, finishing: finishes(x)}
 	defer held.release()
-	body, err := g.readBody(w, r, &held)
+	body, err := g.readBody(x, &held)
 	m.Body = body
 	call := &wire.Call{Protocol: wire.JSON, RequestID: id}
 	var who identity
 	if err == nil {
-		who, err = g.auth.identify(r, body, signed)
+		who, err = g.auth.identify(&from, body, signed)
 	}
 	if err == nil {
 		err = decodeTransfer(m, g.cfg.BodyBytesMax)
 	}
 	// The protocol is worked out even for a request that is refused, so that its client understands the refusal.
-	if found, e := g.router.route(r.Host, m, signed.service); found != nil {
+	if found, e := g.router.route(x.Host, m, signed.service); found != nil {
 		call = found
 		call.RequestID = id
 		if err == nil && e != nil {
@@ -50,32 +51,32 @@ func (g *Gateway) serveAPI(w http.ResponseWriter, r *http.Request, id string) {
 		}
 	}
 	if errors.Is(err, errCrowded) {
-		call, err = g.crowd(r, call, signed.service)
+		call, err = g.crowd(x, call, signed.service)
 	}
 	if err != nil {
-		g.writeError(w, r, call, err)
+		g.writeError(x, call, err)
 		return
 	}
 	req := &aws.Request{
 		Service: call.Service.Key, Operation: call.Operation.Name, Account: who.account, Region: who.region,
-		Principal: who.principal, Trace: r.Header.Get("X-Amzn-Trace-Id"), ID: id, Host: r.Host,
+		Principal: who.principal, Trace: x.Header.Get("X-Amzn-Trace-Id"), ID: id, Host: x.Host,
 	}
 	if err := wire.DecodeRequest(call, m, req); err != nil {
-		g.writeError(w, r, call, err)
+		g.writeError(x, call, err)
 		return
 	}
-	req.Tail = req.Service == "lambda" && r.Header.Get("X-Amz-Log-Type") == "Tail"
-	g.answer(w, r, call, req)
+	req.Tail = req.Service == "lambda" && x.Header.Get("X-Amz-Log-Type") == "Tail"
+	g.answer(x, call, req)
 }
 
-func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, call *wire.Call, req *aws.Request) {
+func (g *Gateway) answer(x *http1.Exchange, call *wire.Call, req *aws.Request) {
 	began := time.Now()
-	out, err := g.call(r.Context(), req)
-	if g.cfg.Log.Enabled(r.Context(), slog.LevelDebug) {
+	out, err := g.call(x.Context(), req)
+	if g.cfg.Log.Enabled(x.Context(), slog.LevelDebug) {
 		g.logRequest(req, out, err, time.Since(began))
 	}
 	if err != nil {
-		g.writeError(w, r, call, err)
+		g.writeError(x, call, err)
 		return
 	}
 	if out == nil {
@@ -86,17 +87,17 @@ func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, call *wire.Call
 		if out.Stream != nil {
 			_ = out.Stream.Close() // it was only read
 		}
-		g.writeError(w, r, call, err)
+		g.writeError(x, call, err)
 		return
 	}
 	held := int64(len(answer.Body))
 	g.budget.used.Add(held)
 	defer g.budget.used.Add(-held)
 	if answer.Stream != nil {
-		g.writeStream(w, r, answer)
+		g.writeStream(x, answer)
 		return
 	}
-	write(w, r, answer)
+	write(x, answer)
 }
 
 // logRequest says what was asked for and how it went.
@@ -127,11 +128,11 @@ func (g *Gateway) call(ctx context.Context, req *aws.Request) (out *aws.Output, 
 }
 
 // writeError writes an error answer; what is not an *aws.Error is our fault and is logged, not shown.
-func (g *Gateway) writeError(w http.ResponseWriter, r *http.Request, call *wire.Call, err error) {
+func (g *Gateway) writeError(x *http1.Exchange, call *wire.Call, err error) {
 	var e *aws.Error
 	if !errors.As(err, &e) {
-		if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
-			return // the client is gone
+		if errors.Is(err, context.Canceled) && x.Context().Err() != nil {
+			panic(http.ErrAbortHandler) // the client is gone
 		}
 		operation := ""
 		if call.Operation != nil {
@@ -141,35 +142,25 @@ func (g *Gateway) writeError(w http.ResponseWriter, r *http.Request, call *wire.
 		e = &aws.Error{Code: "InternalFailure", Status: http.StatusInternalServerError, Fault: true,
 			Message: "The request processing has failed because of an unknown error, exception or failure. (request " + call.RequestID + ")"}
 	}
-	if e.Status == http.StatusRequestEntityTooLarge || e.Code == "IncompleteBody" || r.Header.Get("Expect") != "" {
-		w.Header().Set("Connection", "close") // the rest of the body is not read
+	if e.Status == http.StatusRequestEntityTooLarge || e.Code == "IncompleteBody" || x.Header.Has("Expect") {
+		x.Close() // the rest of the body is not read, and a client that waits for 100 takes the next answer for this one's
 	}
-	write(w, r, wire.EncodeError(call, e))
+	write(x, wire.EncodeError(call, e))
 }
 
 // refuse answers a request that the guard does not let in, in the protocol that can be told without looking further.
-func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, e *aws.Error, id string) {
-	g.cfg.Log.Warn("refused a request", "host", r.Host, "origin", r.Header.Get("Origin"), "reason", e.Message)
-	w.Header().Set("Connection", "close")
-	write(w, r, wire.EncodeError(&wire.Call{Protocol: wire.JSON, RequestID: id}, e))
+func (g *Gateway) refuse(x *http1.Exchange, e *aws.Error, id string) {
+	g.cfg.Log.Warn("refused a request", "host", x.Host, "origin", x.Header.Get("Origin"), "reason", e.Message)
+	x.Close()
+	write(x, wire.EncodeError(&wire.Call{Protocol: wire.JSON, RequestID: id}, e))
 }
 
 // write sends header and body at once.
-func write(w http.ResponseWriter, r *http.Request, m *wire.Message) {
-	h := w.Header()
-	for k, v := range m.Header {
-		h[k] = v
+func write(x *http1.Exchange, m *wire.Message) {
+	if len(m.Body) > 0 && !m.Header.Has("Content-Type") {
+		m.Header.Add("Content-Type", http.DetectContentType(m.Body))
 	}
-	if m.Status != http.StatusNoContent && m.Status != http.StatusNotModified {
-		if r.Method != http.MethodHead || h["Content-Length"] == nil {
-			h["Content-Length"] = []string{strconv.Itoa(len(m.Body))}
-		}
-	}
-	hold(r)
-	w.WriteHeader(m.Status)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(m.Body) // the client is gone if this fails
-	}
+	x.Answer(m.Status, m.Header, m.Body)
 }
 
 // requestID makes a random UUID.

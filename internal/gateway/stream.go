@@ -7,37 +7,41 @@ import (
 	"hash"
 	"io"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/aws/sigv4"
 	"github.com/newel-run/newel/internal/aws/wire"
+	"github.com/newel-run/newel/internal/http1"
+	"github.com/newel-run/newel/internal/http1/header"
 )
 
 // serveStream answers a request whose body its service reads from the connection. What the request's signature says of
 // the body (its hash, its chunks' signatures) is checked while it passes: the service learns of a damage as an error of
 // Read and must not act on what it has read so far.
-func (g *Gateway) serveStream(w http.ResponseWriter, r *http.Request, m *wire.Message, call *wire.Call, signed signature) {
-	who, chain, err := g.auth.identifyStream(r, signed)
+func (g *Gateway) serveStream(x *http1.Exchange, m *wire.Message, call *wire.Call, from *sender, signed signature) {
+	who, chain, err := g.auth.identifyStream(from, signed)
 	if err != nil {
-		g.writeError(w, r, call, err)
+		g.writeError(x, call, err)
 		return
 	}
 	// The path of a virtual-hosted request names no bucket; its labels do.
-	body := transferred(r, m.Header, chain)
+	body := transferred(x, &m.Header, chain)
 	req := &aws.Request{Service: call.Service.Key, Operation: call.Operation.Name, Account: who.account, Region: who.region,
-		Principal: who.principal, ID: call.RequestID, Host: r.Host}
+		Principal: who.principal, ID: call.RequestID, Host: x.Host}
 	if err := wire.DecodeRequest(call, m, req); err != nil {
-		g.writeError(w, r, call, err)
+		g.writeError(x, call, err)
 		return
 	}
 	req.Body, req.Stream = nil, body
-	g.answer(w, r, call, req)
+	g.answer(x, call, req)
 }
 
 // transferred undoes the framing of a body that is passed on, and takes it out of the header.
-func transferred(r *http.Request, h http.Header, chain *sigv4.Chain) io.Reader {
+func transferred(x *http1.Exchange, h *header.List, chain *sigv4.Chain) io.Reader {
 	declared := h.Get("X-Amz-Content-Sha256")
 	encodings := strings.Split(h.Get("Content-Encoding"), ",")
 	kept := encodings[:0]
@@ -53,19 +57,19 @@ func transferred(r *http.Request, h http.Header, chain *sigv4.Chain) io.Reader {
 		h.Set("Content-Encoding", strings.Join(kept, ","))
 	}
 	if framed {
-		c := newChunked(r.Body, h, chain)
+		c := newChunked(x.Body(), *h, chain)
 		if c.want >= 0 {
 			h.Set("Content-Length", strconv.FormatInt(c.want, 10))
 		}
 		return c
 	}
-	if r.ContentLength >= 0 {
-		h.Set("Content-Length", strconv.FormatInt(r.ContentLength, 10))
+	if x.ContentLength >= 0 {
+		h.Set("Content-Length", strconv.FormatInt(x.ContentLength, 10))
 	}
 	if len(declared) == sha256.Size*2 {
-		return &hashed{in: r.Body, want: strings.ToLower(declared), sum: sha256.New()}
+		return &hashed{in: x.Body(), want: strings.ToLower(declared), sum: sha256.New()}
 	}
-	return &whole{r.Body}
+	return &whole{x.Body()}
 }
 
 // whole makes a connection that breaks off an answer to the client.
@@ -100,47 +104,47 @@ func (b *hashed) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// heldBytesMax is the length up to which a streamed answer leaves together with its header.
-const heldBytesMax = 64 << 10
-
 // writeStream sends an answer whose body comes from a reader. The status is out when the reader fails: the connection is
 // broken off, so that the client sees that something is missing.
-func (g *Gateway) writeStream(w http.ResponseWriter, r *http.Request, m *wire.Message) {
+func (g *Gateway) writeStream(x *http1.Exchange, m *wire.Message) {
 	defer m.Stream.Close() //nolint:errcheck // it was only read
-	h := w.Header()
-	for k, v := range m.Header {
-		h[k] = v
+	length := int64(-1)
+	if n, err := strconv.ParseInt(m.Header.Get("Content-Length"), 10, 64); err == nil {
+		length = n
 	}
-	if n, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64); err == nil && n <= heldBytesMax {
-		hold(r)
-	}
-	w.WriteHeader(m.Status)
-	if r.Method == http.MethodHead {
+	w := x.Stream(m.Status, m.Header, length)
+	if x.Method == http.MethodHead {
+		_ = w.Close() // the client is gone if this fails
 		return
 	}
-	if _, err := io.Copy(w, m.Stream); err != nil {
-		if r.Context().Err() == nil {
-			g.cfg.Log.Warn("an answer broke off", "path", r.URL.Path, "error", err)
+	_, err := io.Copy(w, m.Stream)
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		if x.Context().Err() == nil {
+			g.cfg.Log.Warn("an answer broke off", "path", x.Path, "error", err)
 		}
 		panic(http.ErrAbortHandler)
 	}
 }
 
 // hoist is a request's header with the x-amz-* parameters of a presigned URL in it: signers move headers there.
-func hoist(r *http.Request) http.Header {
-	if !strings.Contains(r.URL.RawQuery, "X-Amz-Algorithm=") {
-		if r.Method == http.MethodPut {
-			return r.Header.Clone() // its transfer encoding is taken out
-		}
-		return r.Header
+func hoist(x *http1.Exchange) header.List {
+	h := x.Header
+	if x.Method == http.MethodPut {
+		h = slices.Clone(h) // its transfer encoding is taken out
 	}
-	h := r.Header.Clone()
-	for name, values := range r.URL.Query() {
+	if !strings.Contains(x.Query, "X-Amz-Algorithm=") {
+		return h
+	}
+	query, _ := url.ParseQuery(x.Query) // what cannot be read does not count
+	for name, values := range query {
 		switch lower := strings.ToLower(name); lower {
 		case "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders", "x-amz-signature", "x-amz-security-token":
 		default:
-			if strings.HasPrefix(lower, "x-amz-") && h.Get(name) == "" {
-				h.Set(name, values[0])
+			if strings.HasPrefix(lower, "x-amz-") && x.Header.Get(name) == "" {
+				h = append(h[:len(h):len(h)], header.Field{Name: name, Value: values[0]})
 			}
 		}
 	}

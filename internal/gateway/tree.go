@@ -9,6 +9,7 @@ import (
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/aws/wire"
+	"github.com/newel-run/newel/internal/http1/header"
 )
 
 // tree finds a REST service's operation by method and URI. A segment that is spelt out beats a label, a label beats a
@@ -186,7 +187,7 @@ func hasMethod(routes []route, method string) bool {
 }
 
 // met counts the route's demands that tell it from others; ok is false if one is not met.
-func (r *route) met(h http.Header, query url.Values) (n int, ok bool) {
+func (r *route) met(h header.List, query url.Values) (n int, ok bool) {
 	for name, want := range r.query {
 		got, there := query[name]
 		if !there || want[0] != "" && (len(got) == 0 || got[0] != want[0]) {

@@ -18,6 +18,7 @@ import (
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/aws/sigv4"
 	"github.com/newel-run/newel/internal/aws/wire"
+	"github.com/newel-run/newel/internal/http1/header"
 )
 
 // Client calls one endpoint. Its fields are not changed after the first call.
@@ -80,9 +81,7 @@ func (c *Client) request(ctx context.Context, s *aws.Service, m *wire.Message, r
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
-	for k, v := range m.Header {
-		req.Header[http.CanonicalHeaderKey(k)] = v
-	}
+	req.Header = m.Header.HTTP()
 	for _, r := range []string{c.Region, "us-east-1"} {
 		if region == "" {
 			region = r
@@ -120,5 +119,5 @@ func (c *Client) send(req *http.Request) (*wire.Message, error) {
 	if int64(len(body)) > limit {
 		return nil, errors.New("the answer is too large")
 	}
-	return &wire.Message{Status: res.StatusCode, Header: res.Header, Body: body}, nil
+	return &wire.Message{Status: res.StatusCode, Header: header.Of(res.Header), Body: body}, nil
 }

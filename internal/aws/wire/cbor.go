@@ -13,8 +13,8 @@ import (
 )
 
 var (
-	contentCBOR  = []string{"application/cbor"}
-	smithyRPCv2  = []string{"rpc-v2-cbor"}
+	contentCBOR  = "application/cbor"
+	smithyRPCv2  = "rpc-v2-cbor"
 	errCBORShort = errors.New("CBOR: the text ends unexpectedly")
 )
 
@@ -251,11 +251,11 @@ func halfFloat(h uint16) float64 {
 }
 
 func encodeCBOROutput(c *Call, value []byte, m *Message) (err error) {
-	m.Header["smithy-protocol"] = smithyRPCv2
+	m.Header.Set("smithy-protocol", smithyRPCv2)
 	if c.Operation.Output == nil {
 		return nil
 	}
-	m.Header["Content-Type"] = contentCBOR
+	m.Header.Set("Content-Type", contentCBOR)
 	m.Body, err = appendCBOR(nil, &aws.Member{Shape: c.Operation.Output}, value)
 	return err
 }
@@ -358,8 +358,8 @@ func appendCBORText(dst []byte, kind, s string) ([]byte, error) {
 }
 
 func encodeCBORError(c *Call, e *aws.Error, shape *aws.Shape, m *Message) {
-	m.Header["smithy-protocol"] = smithyRPCv2
-	m.Header["Content-Type"] = contentCBOR
+	m.Header.Set("smithy-protocol", smithyRPCv2)
+	m.Header.Set("Content-Type", contentCBOR)
 	setQueryError(c, e, shape, m)
 	body, err := appendCBOR(nil, nil, errorBody(e.Code, e, shape, true))
 	if err != nil {

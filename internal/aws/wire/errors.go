@@ -9,6 +9,7 @@ import (
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/aws/rawjson"
+	"github.com/newel-run/newel/internal/http1/header"
 )
 
 // namespaces prefix the error types of JSON services whose clients see them in AWS's answers.
@@ -19,7 +20,7 @@ var namespaces = map[string]string{
 
 // EncodeError writes an error answer. Call.Service and Call.Operation may be nil if the request named none.
 func EncodeError(c *Call, e *aws.Error) *Message {
-	m := &Message{Status: e.Status, Header: make(http.Header, 4)}
+	m := &Message{Status: e.Status, Header: make(header.List, 0, 4)}
 	shape := errorShape(c, e)
 	if m.Status == 0 {
 		if m.Status = e.HTTPStatus(); shape != nil && shape.ErrorStatus != 0 {
@@ -34,8 +35,8 @@ func EncodeError(c *Call, e *aws.Error) *Message {
 	default:
 		encodeJSONError(c, e, shape, m)
 	}
-	for k, v := range e.Header {
-		m.Header[k] = v
+	if len(e.Header) > 0 {
+		m.Header.SetAll(e.Header)
 	}
 	setRequestID(c, m)
 	return m
@@ -63,10 +64,10 @@ func errorShape(c *Call, e *aws.Error) *aws.Shape {
 func encodeJSONError(c *Call, e *aws.Error, shape *aws.Shape, m *Message) {
 	code := e.Code
 	if c.Protocol == RESTJSON {
-		m.Header["Content-Type"] = contentJSON
-		m.Header["x-amzn-ErrorType"] = []string{code}
+		m.Header.Set("Content-Type", contentJSON)
+		m.Header.Set("x-amzn-ErrorType", code)
 	} else {
-		m.Header["Content-Type"] = jsonContentType(c.Service)
+		m.Header.Set("Content-Type", jsonContentType(c.Service))
 		if c.Service != nil && shape != nil {
 			code = namespaces[c.Service.Key] + code
 		}
@@ -81,7 +82,7 @@ func setQueryError(c *Call, e *aws.Error, shape *aws.Shape, m *Message) {
 		return
 	}
 	code := queryCode(e, shape)
-	m.Header["x-amzn-query-error"] = []string{code + ";" + senderOrReceiver(e, "Receiver")}
+	m.Header.Set("x-amzn-query-error", code+";"+senderOrReceiver(e, "Receiver"))
 }
 
 func queryCode(e *aws.Error, shape *aws.Shape) string {

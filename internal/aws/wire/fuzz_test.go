@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/http1/header"
 )
 
 // Every decoder takes any bytes without a panic, and what it accepts is a JSON object.
@@ -23,9 +24,9 @@ func FuzzQuery(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		for _, op := range []string{"SendMessage", "CreateQueue", "SendMessageBatch"} {
-			check(t, call(t, Query, "sqs", op), &Message{Method: "POST", Body: []byte(body), Header: http.Header{}})
+			check(t, call(t, Query, "sqs", op), &Message{Method: "POST", Body: []byte(body), Header: header.List{}})
 		}
-		check(t, call(t, Query, "cloudformation", "CreateStack"), &Message{Method: "POST", Body: []byte(body), Header: http.Header{}})
+		check(t, call(t, Query, "cloudformation", "CreateStack"), &Message{Method: "POST", Body: []byte(body), Header: header.List{}})
 	})
 }
 
@@ -36,10 +37,10 @@ func FuzzJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		check(t, call(t, JSON, "states", "StartExecution"), &Message{Body: body})
 		for _, c := range []*Call{call(t, RESTJSON, "lambda", "CreateFunction"), call(t, RESTJSON, "apigatewayv2", "CreateApi"), call(t, RESTJSON, "iot", "CreateJob")} {
-			check(t, c, &Message{Body: body, Header: http.Header{}})
+			check(t, c, &Message{Body: body, Header: header.List{}})
 		}
-		_, _ = DecodeAnswer(call(t, RESTJSON, "apigatewayv2", "GetApis"), &Message{Status: 200, Body: body, Header: http.Header{}})
-		_, _ = DecodeAnswer(call(t, JSON, "states", "StartExecution"), &Message{Status: 400, Body: body, Header: http.Header{}})
+		_, _ = DecodeAnswer(call(t, RESTJSON, "apigatewayv2", "GetApis"), &Message{Status: 200, Body: body, Header: header.List{}})
+		_, _ = DecodeAnswer(call(t, JSON, "states", "StartExecution"), &Message{Status: 400, Body: body, Header: header.List{}})
 	})
 }
 
@@ -50,14 +51,14 @@ func FuzzXML(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, op := range []string{"PutBucketTagging", "DeleteObjects", "PutBucketAcl", "PutBucketNotificationConfiguration"} {
-			check(t, call(t, RESTXML, "s3", op), &Message{Body: body, Header: http.Header{}})
+			check(t, call(t, RESTXML, "s3", op), &Message{Body: body, Header: header.List{}})
 		}
-		out, err := DecodeAnswer(call(t, Query, "iam", "ListRoles"), &Message{Status: 200, Body: body, Header: http.Header{}})
+		out, err := DecodeAnswer(call(t, Query, "iam", "ListRoles"), &Message{Status: 200, Body: body, Header: header.List{}})
 		if err == nil && !json.Valid(out.Value.(json.RawMessage)) {
 			t.Errorf("%q became %s", body, out.Value)
 		}
-		_, _ = DecodeAnswer(call(t, Query, "sns", "GetTopicAttributes"), &Message{Status: 200, Body: body, Header: http.Header{}})
-		_, _ = DecodeAnswer(call(t, Query, "iam", "ListRoles"), &Message{Status: 400, Body: body, Header: http.Header{}})
+		_, _ = DecodeAnswer(call(t, Query, "sns", "GetTopicAttributes"), &Message{Status: 200, Body: body, Header: header.List{}})
+		_, _ = DecodeAnswer(call(t, Query, "iam", "ListRoles"), &Message{Status: 400, Body: body, Header: header.List{}})
 	})
 }
 
@@ -73,11 +74,11 @@ func FuzzCBOR(f *testing.F) {
 func FuzzREST(f *testing.F) {
 	f.Add("Marker=a&MaxItems=5", "x", "Tail")
 	f.Add("%zz&&=", "1700000000", "a,b")
-	f.Fuzz(func(t *testing.T, query, label, header string) {
+	f.Fuzz(func(t *testing.T, query, label, value string) {
 		for _, c := range []*Call{call(t, RESTJSON, "lambda", "ListFunctions"), call(t, RESTJSON, "lambda", "Invoke"), call(t, RESTXML, "s3", "GetObject"), call(t, RESTJSON, "apigateway", "GetExport")} {
 			c.Labels = map[string]string{"FunctionName": label, "Bucket": label, "Key": label, "restapi_id": label}
-			h := http.Header{"X-Amz-Log-Type": {header}, "Range": {header}, "If-Modified-Since": {header}, "X-Amz-Optional-Object-Attributes": {header}, "X-Amz-Meta-A": {header}}
-			check(t, c, &Message{Query: query, Header: h, Body: []byte(header)})
+			headers := header.Of(http.Header{"X-Amz-Log-Type": {value}, "Range": {value}, "If-Modified-Since": {value}, "X-Amz-Optional-Object-Attributes": {value}, "X-Amz-Meta-A": {value}})
+			check(t, c, &Message{Query: query, Header: headers, Body: []byte(value)})
 		}
 	})
 }

@@ -40,7 +40,7 @@ func encodeJSONBody(s *aws.Shape, value []byte) ([]byte, error) {
 	return translate(nil, s, "", value, toWire)
 }
 
-func jsonContentType(s *aws.Service) []string {
+func jsonContentType(s *aws.Service) string {
 	if s != nil && s.JSONVersion == "1.1" {
 		return contentJSON11
 	}
@@ -48,13 +48,13 @@ func jsonContentType(s *aws.Service) []string {
 }
 
 var (
-	contentJSON10 = []string{"application/x-amz-json-1.0"}
-	contentJSON11 = []string{"application/x-amz-json-1.1"}
-	contentJSON   = []string{"application/json"}
+	contentJSON10 = "application/x-amz-json-1.0"
+	contentJSON11 = "application/x-amz-json-1.1"
+	contentJSON   = "application/json"
 )
 
 func encodeJSONOutput(c *Call, value []byte, m *Message) (err error) {
-	m.Header["Content-Type"] = jsonContentType(c.Service)
+	m.Header.Set("Content-Type", jsonContentType(c.Service))
 	if c.Operation.Output == nil {
 		// Operations without an output answer an empty body in JSON 1.0 and 1.1 alike, but a client that reads JSON
 		// takes an empty object just as well.
@@ -66,8 +66,8 @@ func encodeJSONOutput(c *Call, value []byte, m *Message) (err error) {
 }
 
 func encodeJSONInput(c *Call, input []byte, m *Message) (err error) {
-	m.Header["Content-Type"] = jsonContentType(c.Service)
-	m.Header["X-Amz-Target"] = []string{c.Service.TargetPrefix + "." + c.Operation.Name}
+	m.Header.Set("Content-Type", jsonContentType(c.Service))
+	m.Header.Set("X-Amz-Target", c.Service.TargetPrefix+"."+c.Operation.Name)
 	m.Body, err = encodeJSONBody(c.Operation.Input, input)
 	return err
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/newel-run/newel/internal/aws/rawjson"
 )
 
-var contentForm = []string{"application/x-www-form-urlencoded; charset=utf-8"}
+var contentForm = "application/x-www-form-urlencoded; charset=utf-8"
 
 // decodeQueryInput reads the parameters of a query request, which are in the body of a POST or in the URL.
 func decodeQueryInput(c *Call, m *Message) ([]byte, error) {
@@ -270,7 +270,7 @@ func numbered(p *param) []*param {
 
 // encodeQueryInput writes a query request.
 func encodeQueryInput(c *Call, input []byte, m *Message) error {
-	m.Header["Content-Type"] = contentForm
+	m.Header.Set("Content-Type", contentForm)
 	b := []byte("Action=" + url.QueryEscape(c.Operation.Name) + "&Version=" + url.QueryEscape(c.Service.APIVersion))
 	if c.Operation.Input == nil {
 		m.Body = b
@@ -349,11 +349,11 @@ func writeFormMap(b []byte, prefix string, m *aws.Member, raw []byte) ([]byte, e
 	return b, err
 }
 
-var contentXML = []string{"text/xml"}
+var contentXML = "text/xml"
 
 // encodeQueryOutput writes the XML answer of a query request.
 func encodeQueryOutput(c *Call, value []byte, m *Message) error {
-	m.Header["Content-Type"] = contentXML
+	m.Header.Set("Content-Type", contentXML)
 	var x xmlWriter
 	name := c.Operation.Name + "Response"
 	x.openNS(name, c.Service.XMLNamespace)

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/aws/rawjson"
+	"github.com/newel-run/newel/internal/http1/header"
 )
 
 // decodeRESTInput reads the members of a REST request from where the model puts them: labels of the URI, query, headers
@@ -161,12 +163,12 @@ func appendHeader(dst []byte, mem *aws.Member, values []string) (_ []byte, err e
 }
 
 // appendHeaderMap collects the headers with a prefix (x-amz-meta-), whose names count in lower case.
-func appendHeaderMap(dst []byte, mem *aws.Member, h http.Header) []byte {
+func appendHeaderMap(dst []byte, mem *aws.Member, h header.List) []byte {
 	prefix := strings.ToLower(wireName(mem))
 	var names []string
-	for k := range h {
-		if n := strings.ToLower(k); strings.HasPrefix(n, prefix) {
-			names = append(names, k)
+	for i := range h {
+		if n := strings.ToLower(h[i].Name); strings.HasPrefix(n, prefix) && !slices.Contains(names, n) {
+			names = append(names, n)
 		}
 	}
 	if len(names) == 0 {
@@ -174,8 +176,8 @@ func appendHeaderMap(dst []byte, mem *aws.Member, h http.Header) []byte {
 	}
 	sortBy(names, strings.Compare)
 	dst = append(rawjson.AppendName(dst, mem.Name), '{')
-	for _, k := range names {
-		dst = rawjson.AppendString(rawjson.AppendName(dst, strings.ToLower(k)[len(prefix):]), strings.Join(h[k], ","))
+	for _, name := range names {
+		dst = rawjson.AppendString(rawjson.AppendName(dst, name[len(prefix):]), strings.Join(h.Values(name), ","))
 	}
 	return append(dst, '}')
 }
@@ -282,7 +284,7 @@ func encodeRESTOutput(c *Call, value []byte, out *aws.Output, m *Message) error 
 			}
 			return err
 		}
-		return writeHeaderMember(mem, v, m.Header)
+		return writeHeaderMember(mem, v, &m.Header)
 	})
 	if err != nil {
 		return err
@@ -298,7 +300,7 @@ func encodeRESTOutput(c *Call, value []byte, out *aws.Output, m *Message) error 
 		var x xmlWriter
 		x.WriteString(xmlHeader)
 		if c.Operation.Name == "GetBucketLocation" { // the one answer of S3 whose root is the member itself
-			m.Header["Content-Type"] = contentApplicationXML
+			m.Header.Set("Content-Type", contentApplicationXML)
 			region := ""
 			if v := memberValue(value, "LocationConstraint"); rawjson.KindOf(v) == rawjson.String {
 				region = rawjson.Unquote(v)
@@ -313,22 +315,22 @@ func encodeRESTOutput(c *Call, value []byte, out *aws.Output, m *Message) error 
 			return err
 		}
 		x.close(root)
-		m.Header["Content-Type"] = contentApplicationXML
+		m.Header.Set("Content-Type", contentApplicationXML)
 		m.Body = x.Bytes()
 		return nil
 	}
-	m.Header["Content-Type"] = contentJSON
+	m.Header.Set("Content-Type", contentJSON)
 	m.Body, err = encodeJSONBody(s, value)
 	return err
 }
 
 const xmlHeader = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
 
-func writeHeaderMember(mem *aws.Member, v []byte, h http.Header) error {
+func writeHeaderMember(mem *aws.Member, v []byte, h *header.List) error {
 	switch {
 	case mem.Location == "headers":
 		return rawjson.EachMember(v, func(name string, v []byte) error {
-			h[wireName(mem)+name] = []string{headerText(rawjson.Text(v))} // as it is written: clients compare names of metadata in lower case
+			h.Set(wireName(mem)+name, headerText(rawjson.Text(v))) // as it is written: clients compare names of metadata in lower case
 			return nil
 		})
 	case mem.Location != "header":
@@ -388,8 +390,8 @@ func encodePayload(c *Call, mem *aws.Member, value, blob []byte, m *Message) err
 			}
 			blob = b
 		}
-		if m.Header["Content-Type"] == nil {
-			m.Header["Content-Type"] = contentOctets
+		if !m.Header.Has("Content-Type") {
+			m.Header.Set("Content-Type", contentOctets)
 		}
 		m.Body = blob
 		return nil
@@ -407,14 +409,14 @@ func encodePayload(c *Call, mem *aws.Member, value, blob []byte, m *Message) err
 		if err := x.member(xmlName(mem), mem, v); err != nil {
 			return err
 		}
-		m.Header["Content-Type"] = contentApplicationXML
+		m.Header.Set("Content-Type", contentApplicationXML)
 		m.Body = x.Bytes()
 		return nil
 	}
 	var err error
-	m.Header["Content-Type"] = contentJSON
+	m.Header.Set("Content-Type", contentJSON)
 	m.Body, err = translate(nil, mem.Shape, "", v, toWire)
 	return err
 }
 
-var contentOctets = []string{"application/octet-stream"}
+var contentOctets = "application/octet-stream"

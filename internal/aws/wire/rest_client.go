@@ -32,7 +32,7 @@ func encodeRESTInput(c *Call, input, blob []byte, m *Message) error {
 			case "querystring":
 				params, err = appendParams(params, mem, v)
 			default:
-				err = writeHeaderMember(mem, v, m.Header)
+				err = writeHeaderMember(mem, v, &m.Header)
 			}
 			return err
 		})
@@ -112,10 +112,11 @@ func encodeRESTBody(c *Call, s *aws.Shape, input, blob []byte, m *Message) (err 
 			return err
 		}
 		x.close(name)
-		m.Header["Content-Type"], m.Body = contentApplicationXML, x.Bytes()
+		m.Header.Set("Content-Type", contentApplicationXML)
+		m.Body = x.Bytes()
 		return nil
 	}
-	m.Header["Content-Type"] = contentJSON
+	m.Header.Set("Content-Type", contentJSON)
 	m.Body, err = encodeJSONBody(s, input)
 	return err
 }

@@ -20,6 +20,7 @@ import (
 	"net/http"
 
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/http1/header"
 )
 
 // Protocol names a wire protocol as the models do, with JSON's two versions as one.
@@ -40,7 +41,7 @@ type Message struct {
 	Method string
 	Path   string // escaped
 	Query  string // raw, without the question mark
-	Header http.Header
+	Header header.List
 	Body   []byte
 	Stream io.ReadCloser // of an answer, in place of Body; whoever has the message closes it
 	Status int           // of an answer
@@ -81,7 +82,7 @@ func EncodeAnswer(c *Call, out *aws.Output) (*Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("wire: %s:%s: %w", c.Service.Key, c.Operation.Name, err)
 	}
-	m := &Message{Status: out.Status, Header: make(http.Header, 4)}
+	m := &Message{Status: out.Status, Header: make(header.List, 0, 4)}
 	if m.Status == 0 {
 		m.Status = max(c.Operation.Status, http.StatusOK)
 	}
@@ -100,8 +101,8 @@ func EncodeAnswer(c *Call, out *aws.Output) (*Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("wire: %s:%s: %w", c.Service.Key, c.Operation.Name, err)
 	}
-	for k, v := range out.Header {
-		m.Header[k] = v
+	if len(out.Header) > 0 {
+		m.Header.SetAll(out.Header)
 	}
 	setRequestID(c, m)
 	return m, nil
@@ -113,7 +114,7 @@ func EncodeRequest(c *Call, r *aws.Request) (*Message, error) {
 	if len(input) == 0 {
 		input = emptyObject
 	}
-	m := &Message{Method: http.MethodPost, Path: "/", Header: make(http.Header, 4)}
+	m := &Message{Method: http.MethodPost, Path: "/", Header: make(header.List, 0, 4)}
 	var err error
 	switch c.Protocol {
 	case JSON:
@@ -133,7 +134,7 @@ func DecodeAnswer(c *Call, m *Message) (*aws.Output, error) {
 	if m.Status >= 300 {
 		return nil, decodeError(c, m)
 	}
-	out := &aws.Output{Status: m.Status, Header: m.Header}
+	out := &aws.Output{Status: m.Status, Header: m.Header.HTTP()}
 	var err error
 	switch c.Protocol {
 	case JSON:
@@ -190,11 +191,11 @@ func setRequestID(c *Call, m *Message) {
 		return
 	}
 	if c.Service != nil && c.Service.Key == "s3" {
-		m.Header["x-amz-request-id"] = []string{c.RequestID}
-		m.Header["x-amz-id-2"] = []string{aws.ExtendedRequestID(c.RequestID)}
+		m.Header.Set("x-amz-request-id", c.RequestID)
+		m.Header.Set("x-amz-id-2", aws.ExtendedRequestID(c.RequestID))
 		return
 	}
-	m.Header["x-amzn-RequestId"] = []string{c.RequestID}
+	m.Header.Set("x-amzn-RequestId", c.RequestID)
 }
 
 // Streams reports whether a request's body is handed on as it arrives: the objects of S3.

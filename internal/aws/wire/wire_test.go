@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/http1/header"
 )
 
 func call(t testing.TB, p Protocol, service, operation string) *Call {
@@ -47,7 +48,7 @@ func TestDecodeQuery(t *testing.T) {
 			`{"Namespace":"n","MetricData":[{"MetricName":"m","Value":1.5,"Timestamp":1700000000,"Dimensions":[{"Name":"d","Value":"v"}]}]}`},
 		{"sts", "GetCallerIdentity", "Action=GetCallerIdentity&Version=2011-06-15", `{}`},
 	} {
-		m := &Message{Method: "POST", Path: "/", Body: []byte(c.body), Header: http.Header{}}
+		m := &Message{Method: "POST", Path: "/", Body: []byte(c.body), Header: header.List{}}
 		var r aws.Request
 		if err := DecodeRequest(call(t, Query, c.service, c.operation), m, &r); err != nil || !equalJSON(r.Input, []byte(c.want)) {
 			t.Errorf("%s\n%s, %v\nwant %s", c.body, r.Input, err, c.want)
@@ -62,7 +63,7 @@ func TestQueueByPath(t *testing.T) {
 		"MessageBody=x&QueueUrl=u": `{"QueueUrl":"u","MessageBody":"x"}`,
 		"":                         `{"QueueUrl":"http://h:1/123456789012/q"}`,
 	} {
-		m := &Message{Method: "POST", Path: "/123456789012/q", Body: []byte(body), Header: http.Header{}}
+		m := &Message{Method: "POST", Path: "/123456789012/q", Body: []byte(body), Header: header.List{}}
 		r := aws.Request{Host: "h:1"}
 		if err := DecodeRequest(call(t, Query, "sqs", "SendMessage"), m, &r); err != nil || string(r.Input) != want {
 			t.Errorf("%s: %s, %v", body, r.Input, err)
@@ -73,7 +74,7 @@ func TestQueueByPath(t *testing.T) {
 func TestDecodeQueryRefusals(t *testing.T) {
 	for _, body := range []string{"DelaySeconds=x", "DelaySeconds=1.5", "MessageBody=%zz", "MessageAttribute.1.Name=n", "DelaySeconds.x=1",
 		strings.Repeat("a.", 100) + "b=1", strings.Repeat("a=1&", 20001)} {
-		m := &Message{Method: "POST", Body: []byte(body), Header: http.Header{}}
+		m := &Message{Method: "POST", Body: []byte(body), Header: header.List{}}
 		var r aws.Request
 		err := DecodeRequest(call(t, Query, "sqs", "SendMessage"), m, &r)
 		if e, ok := err.(*aws.Error); !ok || e.Code != "MalformedInput" {
@@ -135,24 +136,16 @@ func TestEncodeErrors(t *testing.T) {
 			t.Errorf("%s %s: %d %s\nwant %d %s", c.protocol, c.err.Code, m.Status, m.Body, c.status, c.body)
 		}
 		for k, v := range c.header {
-			if !reflect.DeepEqual(m.Header[k], v) {
-				t.Errorf("%s %s: header %s %v, want %v", c.protocol, c.err.Code, k, m.Header[k], v)
+			if !reflect.DeepEqual(m.Header.Values(k), v) {
+				t.Errorf("%s %s: header %s %v, want %v", c.protocol, c.err.Code, k, m.Header.Values(k), v)
 			}
 		}
-		got := decodeError(&Call{}, &Message{Status: m.Status, Header: canonicalHeader(m.Header), Body: m.Body})
+		got := decodeError(&Call{}, &Message{Status: m.Status, Header: header.Of(m.Header.HTTP()), Body: m.Body})
 		e, ok := got.(*aws.Error)
 		if want := c.err.Code; !ok || e.Code != want && e.Code != "AWS.SimpleQueueService.NonExistentQueue" || e.Message != c.err.Message || e.Fault != (c.status >= 500) {
 			t.Errorf("%s %s: the client reads %+v", c.protocol, c.err.Code, got)
 		}
 	}
-}
-
-func canonicalHeader(h http.Header) http.Header {
-	out := http.Header{}
-	for k, v := range h {
-		out[http.CanonicalHeaderKey(k)] = v
-	}
-	return out
 }
 
 // What the client half writes the server half reads, and the other way round, in every protocol.
@@ -187,7 +180,7 @@ func TestRoundTrip(t *testing.T) {
 			continue
 		}
 		cl.Labels = labels(cl.Operation.URI, m.Path)
-		m.Header = canonicalHeader(m.Header)
+		m.Header = header.Of(m.Header.HTTP())
 		var r aws.Request
 		if err := DecodeRequest(cl, m, &r); err != nil || !equalJSON(r.Input, []byte(c.input)) || string(r.Body) != c.body {
 			t.Errorf("%s %s: input %s, body %q, %v\nwant %s, %q\nwire %s %s %s", c.protocol, c.operation, r.Input, r.Body, err, c.input, c.body, m.Path, m.Query, m.Body)
@@ -200,7 +193,7 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("%s: %v", c.operation, err)
 			continue
 		}
-		m.Header = canonicalHeader(m.Header)
+		m.Header = header.Of(m.Header.HTTP())
 		got, err := DecodeAnswer(cl, m)
 		if err != nil || !equalJSON(got.Value.(json.RawMessage), []byte(c.output)) || string(got.Body) != c.blob {
 			t.Errorf("%s %s: output %s, %v\nwant %s\nwire %v %s", c.protocol, c.operation, got.Value, err, c.output, m.Header, m.Body)

@@ -323,7 +323,7 @@ func appendXMLMap(dst []byte, m *aws.Member, found []*element) (_ []byte, err er
 
 // encodeXMLError writes an error as the query protocol, EC2, S3 and the other REST-XML services do.
 func encodeXMLError(c *Call, e *aws.Error, shape *aws.Shape, m *Message) {
-	m.Header["Content-Type"] = contentXML
+	m.Header.Set("Content-Type", contentXML)
 	code := queryCode(e, shape)
 	var x xmlWriter
 	namespace := ""
@@ -338,7 +338,7 @@ func encodeXMLError(c *Call, e *aws.Error, shape *aws.Shape, m *Message) {
 		x.element("RequestID", c.RequestID)
 		x.close("Response")
 	case c.Service != nil && c.Service.Key == "s3":
-		m.Header["Content-Type"] = contentApplicationXML
+		m.Header.Set("Content-Type", contentApplicationXML)
 		x.WriteString(xml.Header + "<Error>")
 		x.errorFields(code, e, shape)
 		x.element("RequestId", c.RequestID)
@@ -353,7 +353,7 @@ func encodeXMLError(c *Call, e *aws.Error, shape *aws.Shape, m *Message) {
 	m.Body = x.Bytes()
 }
 
-var contentApplicationXML = []string{"application/xml"}
+var contentApplicationXML = "application/xml"
 
 func (x *xmlWriter) errorElement(kind, code string, e *aws.Error, shape *aws.Shape) {
 	x.open("Error")
