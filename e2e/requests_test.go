@@ -93,15 +93,8 @@ func (g *generator) request(s *aws.Service, op *aws.Operation) (*request, error)
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
 	r.method, r.path, r.query, r.body = m.Method, m.Path, m.Query, m.Body
-	names := make([]string, 0, len(m.Header))
-	for name := range m.Header {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		for _, v := range m.Header[name] {
-			r.add(name, strings.Map(printable, v))
-		}
+	for _, f := range m.Header {
+		r.add(f.Name, strings.Map(printable, f.Value))
 	}
 	if r.service == "s3" {
 		g.frame(r)
