@@ -170,7 +170,7 @@ func (s *server) start(ctx context.Context, machine, input string) (string, erro
 
 // await polls until an execution has succeeded.
 func (s *server) await(ctx context.Context, execution string) error {
-	for pause := time.Millisecond; ; pause = min(2*pause, 5*time.Millisecond) {
+	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
 		var out struct{ Status, Error, Cause string }
 		if err := s.call(ctx, "states", "DescribeExecution", map[string]any{"executionArn": execution}, &out); err != nil {
 			return err
