@@ -36,7 +36,7 @@ type Options struct {
 	Partitions int
 	// FS is the file system; nil is the operating system's.
 	FS vfs.FS
-	// Watermark is the free space in bytes below which new work is refused, 128 MiB if zero.
+	// Watermark is the free space in bytes below which new work is refused, 1216 MiB if zero.
 	Watermark uint64
 	// Ballast is the size in bytes of the file that is given up when the disk is nearly full, 64 MiB if zero. It is at
 	// most half of Watermark.
@@ -45,10 +45,10 @@ type Options struct {
 	FreeSpace func(dir string) (uint64, error)
 	// SpaceInterval is how long a measurement of free space is good for, 250 ms if zero.
 	SpaceInterval time.Duration
-	// MemTableSize bounds the rows in bytes that are held in memory before they are written as a table, 8 MiB if zero.
+	// MemTableSize bounds the rows in bytes that are held in memory before they are written as a table, 16 MiB if zero.
 	MemTableSize uint64
 	// CacheSize is the size in bytes of the cache of table blocks together with the memtables, which come first: with less
-	// than a few memtables nothing is cached. 48 MiB if zero; an idle store uses next to nothing of it.
+	// than a few memtables nothing is cached. 64 MiB if zero; an idle store uses next to nothing of it.
 	CacheSize int64
 	// Logger receives what needs attention; nil discards it.
 	Logger *slog.Logger
@@ -74,10 +74,10 @@ func (o Options) withDefaults() Options {
 		o.SpaceInterval = 250 * time.Millisecond
 	}
 	if o.MemTableSize == 0 {
-		o.MemTableSize = 8 << 20
+		o.MemTableSize = 16 << 20
 	}
 	if o.CacheSize == 0 {
-		o.CacheSize = 48 << 20
+		o.CacheSize = 64 << 20
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

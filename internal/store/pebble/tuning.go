@@ -7,6 +7,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -18,6 +19,9 @@ const pebbleFormat = pebble.FormatValueSeparation
 // their full size, so an idle server stays small; log files are reused, so that an fdatasync changes no metadata; and there
 // is no minimum interval between fsyncs, which Pebble's log writer batches by itself: whoever comes during one fsync shares
 // the next.
+//
+// Most rows live for milliseconds (tasks on their way, answers that may be asked for again). Large memtables and
+// patient compactions let them die before they are copied; what is copied is compressed only where it stays.
 func tuning(o Options, fs vfs.FS, lock *pebble.Lock, failed *failure) *pebble.Options {
 	p := &pebble.Options{
 		FS:                          fs,
@@ -28,8 +32,9 @@ func tuning(o Options, fs vfs.FS, lock *pebble.Lock, failed *failure) *pebble.Op
 		MemTableStopWritesThreshold: 4,
 		BytesPerSync:                512 << 10,
 		WALBytesPerSync:             0,
-		L0CompactionThreshold:       4,
-		L0StopWritesThreshold:       24,
+		L0CompactionThreshold:       8,
+		L0CompactionFileThreshold:   1000,
+		L0StopWritesThreshold:       48,
 		MaxOpenFiles:                512,
 		MaxManifestFileSize:         4 << 20,
 		Logger:                      logger{o.Logger, failed},
@@ -37,6 +42,9 @@ func tuning(o Options, fs vfs.FS, lock *pebble.Lock, failed *failure) *pebble.Op
 	// Absent names are looked up all the time (idempotency, name uniqueness): a filter answers without reading a table.
 	for i := range p.Levels {
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		if i < len(p.Levels)-1 {
+			p.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
+		}
 	}
 	p.EventListener = &pebble.EventListener{
 		BackgroundError: func(err error) { o.Logger.Warn("store: background work failed", "error", err) },

@@ -156,8 +156,19 @@ func (t *tx) note(err error) {
 }
 
 func (t *tx) Get(key []byte) ([]byte, error) {
-	t.seeWrites()
-	return t.reader.Get(key)
+	if !t.empty() {
+		t.seeWrites()
+		return t.reader.Get(key)
+	}
+	t.key = append(append(t.key[:0], t.part.lower[:]...), key...)
+	if value, ok := t.part.recent.get(t.key); ok {
+		return value, nil
+	}
+	value, err := t.reader.Get(key)
+	if value != nil {
+		t.part.recent.keep(t.key, value)
+	}
+	return value, err
 }
 
 func (t *tx) Scan(lo, hi []byte, reverse bool) iter.Seq2[[]byte, []byte] {

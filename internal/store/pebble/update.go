@@ -20,6 +20,7 @@ type partition struct {
 	// applies counts the beginnings and the ends of batches becoming visible: while it is odd one is, and reads between which
 	// it has not changed saw one state.
 	applies atomic.Uint64
+	recent  recent // of the writer
 	lower   [2]byte // the partition's key prefix, and the next one's
 	upper   [2]byte
 }
@@ -90,6 +91,7 @@ func (s *Store) transact(ctx context.Context, part *partition, fn func(store.Tx)
 	if err := s.db.ApplyNoSyncWait(own.batch, pebble.Sync); err != nil {
 		s.failure.fail(fmt.Errorf("append to the log: %w", err))
 	}
+	part.recent.applied(own.batch)
 	return own, nil, nil
 }
 
