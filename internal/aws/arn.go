@@ -46,3 +46,41 @@ func PartitionOf(region string) string {
 	}
 	return "aws"
 }
+
+// IsAccount reports whether a text is an account's number: twelve digits.
+func IsAccount(s string) bool {
+	return len(s) == 12 && allOf(s, digit)
+}
+
+// IsRegion reports whether a text has the form of a region's name: us-east-1, us-gov-west-1.
+func IsRegion(s string) bool {
+	parts := 0
+	for rest, more := s, true; more; parts++ {
+		var part string
+		part, rest, more = strings.Cut(rest, "-")
+		switch {
+		case parts > 4:
+			return false
+		case !more && parts >= 2:
+			if len(part) < 1 || len(part) > 2 || !allOf(part, digit) {
+				return false
+			}
+		case part == "" || parts == 0 && (len(part) < 2 || len(part) > 4) || !allOf(part, lower):
+			return false
+		}
+	}
+	return parts >= 3
+}
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }
+
+func lower(c byte) bool { return c >= 'a' && c <= 'z' }
+
+func allOf(s string, is func(byte) bool) bool {
+	for i := range len(s) {
+		if !is(s[i]) {
+			return false
+		}
+	}
+	return true
+}

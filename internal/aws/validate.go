@@ -136,7 +136,12 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
+func lowerFirst(s string) string {
+	if lower(s[0]) {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
+}
 
 func (v *validator) value(s *Shape, path string, raw []byte) error {
 	kind := rawjson.KindOf(raw)
@@ -157,7 +162,9 @@ func (v *validator) value(s *Shape, path string, raw []byte) error {
 		if s.Min == nil && s.Max == nil && s.Pattern == "" && len(s.Enum) == 0 {
 			return nil
 		}
-		v.text(s, path, rawjson.Unquote(raw))
+		if !withinLength(s, raw) {
+			v.text(s, path, rawjson.Unquote(raw))
+		}
 	case "integer", "long", "short", "byte", "float", "double", "bigInteger", "bigDecimal":
 		v.number(s, path, string(raw))
 	case "blob":
@@ -251,6 +258,12 @@ func (v *validator) text(s *Shape, path, value string) {
 	if len(s.Enum) > 0 && !contains(s.Enum, value) {
 		v.add(s, path, quoted(), "Member must satisfy enum value set: [%s]", strings.Join(enumOrder(s), ", "))
 	}
+}
+
+// withinLength reports whether a string satisfies all that its shape asks for, as its literal shows it: a literal is no
+// shorter than its text, and only that of the empty text is empty.
+func withinLength(s *Shape, raw []byte) bool {
+	return s.Pattern == "" && len(s.Enum) == 0 && (s.Min == nil || *s.Min <= 0 || *s.Min == 1 && len(raw) > 2) && (s.Max == nil || float64(len(raw)-2) <= *s.Max)
 }
 
 // utf16Length is a text's length as Java counts it.

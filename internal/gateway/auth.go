@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"regexp"
 	"strings"
 
 	"github.com/newel-run/newel/internal/aws"
@@ -21,8 +20,6 @@ type identity struct{ account, region, principal string }
 type signature struct {
 	accessKey, region, service string
 }
-
-var regionName = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+){1,3}-[0-9]{1,2}$`)
 
 // sender is what a request says of who sent it.
 type sender struct {
@@ -62,7 +59,14 @@ func (s *sender) signature() signature {
 		credential = s.queryValue("X-Amz-Credential")
 	}
 	// The access key may not contain a slash; the scope has four parts, or three without the region (SigV4A).
-	p := strings.Split(strings.TrimSpace(credential), "/")
+	var few [6]string
+	p := few[:0]
+	for part := range strings.SplitSeq(strings.TrimSpace(credential), "/") {
+		if len(p) == 5 {
+			return signature{}
+		}
+		p = append(p, part)
+	}
 	switch len(p) {
 	case 5:
 		return signature{p[0], p[2], p[3]}
@@ -117,7 +121,7 @@ func (a *authenticator) identifyStream(from *sender, s signature) (id identity, 
 
 func (a *authenticator) place(s signature) identity {
 	id := identity{account: a.cfg.Account, region: a.cfg.Region}
-	if regionName.MatchString(s.region) {
+	if aws.IsRegion(s.region) {
 		id.region = s.region
 	}
 	return id
@@ -139,7 +143,7 @@ func (a *authenticator) claim(s signature, token string, id identity) identity {
 			return id
 		}
 	}
-	if accountID.MatchString(s.accessKey) {
+	if aws.IsAccount(s.accessKey) {
 		id.account = s.accessKey
 	}
 	return id
@@ -202,11 +206,11 @@ func readCredentials(file, account string) (map[string]key, error) {
 			return fmt.Errorf("credentials: %s: a section lacks aws_access_key_id or aws_secret_access_key", file)
 		}
 		if k.account == "" {
-			if k.account = account; accountID.MatchString(k.id) {
+			if k.account = account; aws.IsAccount(k.id) {
 				k.account = k.id
 			}
 		}
-		if !accountID.MatchString(k.account) {
+		if !aws.IsAccount(k.account) {
 			return fmt.Errorf("credentials: %s: account %q: twelve digits are needed", file, k.account)
 		}
 		keys[k.id], k = k, key{}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"regexp"
 	"strconv"
 	"time"
 
@@ -84,10 +83,8 @@ func set[T comparable](field *T, value T) {
 	}
 }
 
-var accountID = regexp.MustCompile(`^[0-9]{12}$`)
-
 func (c Config) validate() error {
-	if !accountID.MatchString(c.Account) {
+	if !aws.IsAccount(c.Account) {
 		return fmt.Errorf("account %q: twelve digits are needed", c.Account)
 	}
 	if (c.CertFile == "") != (c.KeyFile == "") {

@@ -72,3 +72,41 @@ func BenchmarkEffects(b *testing.B) {
 	b.ReportMetric((cpuSeconds()-cpu)*1000/float64(b.N), "cpu-ms/op")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "executions/s")
 }
+
+// BenchmarkExpress runs synchronous Express executions of ten Pass states in process, one after the other: everything but
+// HTTP.
+func BenchmarkExpress(b *testing.B) {
+	n, err := Start(b.Context(), Config{Listen: "127.0.0.1:0", Memory: true, CacheDir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer n.Close(context.Background())
+	call := func(operation string, input []byte) []byte {
+		answer, err := n.Caller().Call(b.Context(), &aws.Request{Service: "states", Operation: operation, Account: "000000000000", Region: "us-east-1", Input: input})
+		if err != nil {
+			b.Fatal(err)
+		}
+		text, err := service.Marshal(answer.Value)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return text
+	}
+	var states []string
+	for i := range 10 {
+		next := `"End":true`
+		if i < 9 {
+			next = fmt.Sprintf(`"Next":"S%d"`, i+1)
+		}
+		states = append(states, fmt.Sprintf(`"S%d":{"Type":"Pass",%s}`, i, next))
+	}
+	definition, _ := json.Marshal(`{"StartAt":"S0","States":{` + strings.Join(states, ",") + `}}`)
+	call("CreateStateMachine", fmt.Appendf(nil, `{"name":"express","type":"EXPRESS","roleArn":"arn:aws:iam::000000000000:role/r","definition":%s}`, definition))
+	input := []byte(`{"stateMachineArn":"arn:aws:states:us-east-1:000000000000:stateMachine:express","input":"{\"order\":{\"id\":12345,\"items\":[1,2,3]}}"}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if out := call("StartSyncExecution", input); !strings.Contains(string(out), "SUCCEEDED") {
+			b.Fatalf("%s", out)
+		}
+	}
+}

@@ -39,7 +39,11 @@ func newMeter(s *Service) *meter {
 
 // ended emits what is known at an execution's end.
 func (m *meter) ended(e *engine.End) {
-	emit := func(metric, unit string, v float64) { m.ofMachine(e.Meta, metric, unit, v, e.Stop) }
+	if m.s.env.Metrics == nil {
+		return
+	}
+	of := m.ofMachine(e.Meta)
+	emit := func(metric, unit string, v float64) { of.emit(metric, unit, v, e.Stop) }
 	emit("ExecutionsStarted", "Count", 0) // as AWS does
 	emit("ExecutionTime", "Milliseconds", float64(e.Took.Milliseconds()))
 	if e.Express {
@@ -48,8 +52,7 @@ func (m *meter) ended(e *engine.End) {
 		emit("ExpressExecutionBilledMemory", "Megabytes", float64(memory))
 		emit("ExpressExecutionBilledDuration", "Milliseconds", float64(duration))
 	}
-	name := map[machine.Status]string{machine.Succeeded: "ExecutionsSucceeded", machine.Failed: "ExecutionsFailed",
-		machine.TimedOut: "ExecutionsTimedOut", machine.Aborted: "ExecutionsAborted"}[e.Status]
+	name := endings[e.Status]
 	if name == "" {
 		return
 	}
@@ -59,21 +62,41 @@ func (m *meter) ended(e *engine.End) {
 	}
 }
 
+var endings = map[machine.Status]string{machine.Succeeded: "ExecutionsSucceeded", machine.Failed: "ExecutionsFailed",
+	machine.TimedOut: "ExecutionsTimedOut", machine.Aborted: "ExecutionsAborted"}
+
 // billed is what AWS bills for an Express execution: memory in chunks of 64 MB, of which what an execution can hold within
 // the limits of payloads fits into one, and begun tenths of a second.
 func billed(took time.Duration) (megabytes, milliseconds int64) {
 	return 64, max((took.Milliseconds()+99)/100*100, 100)
 }
 
-// ofMachine records a value under the machine's ARN, and under its version and alias too for an execution that was started
+// machineMeter records values under a machine's ARN, and under its version and alias too for an execution that was started
 // through them.
-func (m *meter) ofMachine(x *engine.Meta, metric, unit string, v float64, at time.Time) {
-	m.emit(x.MachineARN, metric, unit, v, at, "StateMachineArn", x.MachineARN)
+type machineMeter struct {
+	m          *meter
+	arn        aws.ARN
+	dimensions [][]string
+}
+
+func (m *meter) ofMachine(x *engine.Meta) machineMeter {
+	arn, ok := aws.ParseARN(x.MachineARN)
+	if !ok {
+		return machineMeter{}
+	}
+	list := [][]string{{"StateMachineArn", x.MachineARN}}
 	if x.VersionARN != "" {
-		m.emit(x.MachineARN, metric, unit, v, at, "StateMachineArn", x.MachineARN, "Version", qualifierOf(x.VersionARN))
+		list = append(list, []string{"StateMachineArn", x.MachineARN, "Version", qualifierOf(x.VersionARN)})
 	}
 	if x.AliasARN != "" {
-		m.emit(x.MachineARN, metric, unit, v, at, "StateMachineArn", x.MachineARN, "Alias", qualifierOf(x.AliasARN))
+		list = append(list, []string{"StateMachineArn", x.MachineARN, "Alias", qualifierOf(x.AliasARN)})
+	}
+	return machineMeter{m, arn, list}
+}
+
+func (o machineMeter) emit(metric, unit string, v float64, at time.Time) {
+	for _, d := range o.dimensions {
+		o.m.s.env.Record(o.arn.Account, o.arn.Region, namespace, metric, unit, v, at, d...)
 	}
 }
 
@@ -99,7 +122,7 @@ func (m *meter) history(execution string, x *engine.Meta, events []machine.Histo
 			if ev.Type == machine.EventExecutionRedriven {
 				name = "ExecutionsRedriven"
 			}
-			m.ofMachine(x, name, "Count", 1, time.UnixMilli(ev.Time))
+			m.ofMachine(x).emit(name, "Count", 1, time.UnixMilli(ev.Time))
 		default:
 			m.task(execution, ev)
 		}

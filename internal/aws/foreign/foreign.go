@@ -15,7 +15,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"regexp"
 	"strings"
 	"sync"
 
@@ -88,11 +87,6 @@ func (v *Resolver) first(at place) bool {
 // place is an account and region that a request names.
 type place struct{ account, region string }
 
-var (
-	accountID  = regexp.MustCompile(`^[0-9]{12}$`)
-	regionName = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+){1,3}-[0-9]{1,2}$`)
-)
-
 // find returns the place of the first resource of the request's own service that its input names.
 func find(r *aws.Request) (at place, found bool) {
 	_ = rawjson.EachMember(r.Input, func(name string, value []byte) error {
@@ -120,13 +114,13 @@ func placeOf(r *aws.Request, member, value string) (place, bool) {
 		return place{account, r.Region}, ok
 	}
 	a, ok := aws.ParseARN(value)
-	if !ok || a.Service != arnService(r.Service) || !accountID.MatchString(a.Account) {
+	if !ok || a.Service != arnService(r.Service) || !aws.IsAccount(a.Account) {
 		return place{}, false
 	}
 	if a.Region == "" {
 		return place{a.Account, r.Region}, true // a global service
 	}
-	return place{a.Account, a.Region}, regionName.MatchString(a.Region)
+	return place{a.Account, a.Region}, aws.IsRegion(a.Region)
 }
 
 // arnService is the service's name in ARNs, which is the one that it signs under.
@@ -140,7 +134,7 @@ func arnService(key string) string {
 // queue splits a queue's URL, of which only the path counts.
 func queue(url string) (account, name string, ok bool) {
 	p := strings.Split(url, "/")
-	if len(p) < 2 || !accountID.MatchString(p[len(p)-2]) {
+	if len(p) < 2 || !aws.IsAccount(p[len(p)-2]) {
 		return "", "", false
 	}
 	return p[len(p)-2], p[len(p)-1], true

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -134,7 +135,7 @@ func EachMember(raw []byte, f func(name string, value []byte) error) error {
 		if err != nil {
 			return err
 		}
-		if err := f(Unquote(name), value); err != nil {
+		if err := f(memberName(name), value); err != nil {
 			return err
 		}
 		b = SkipSpace(rest)
@@ -143,6 +144,30 @@ func EachMember(raw []byte, f func(name string, value []byte) error) error {
 		}
 	}
 	return nil
+}
+
+// names are names of members that were met: the same few come again and again. A name of another text with the same hash
+// takes the place.
+var names [1024]atomic.Pointer[string]
+
+const namesBytesMax = 64
+
+// memberName is Unquote for names.
+func memberName(raw []byte) string {
+	if len(raw) > namesBytesMax || len(raw) < 2 || bytes.IndexByte(raw, '\\') >= 0 {
+		return Unquote(raw)
+	}
+	h := uint32(2166136261) // FNV-1a
+	for _, c := range raw[1 : len(raw)-1] {
+		h = (h ^ uint32(c)) * 16777619
+	}
+	place := &names[(h^h>>15)%uint32(len(names))]
+	if s := place.Load(); s != nil && *s == string(raw[1:len(raw)-1]) {
+		return *s
+	}
+	s := Unquote(raw)
+	place.Store(&s)
+	return s
 }
 
 // EachItem calls f for the items of an array.
