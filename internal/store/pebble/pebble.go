@@ -100,6 +100,7 @@ type Store struct {
 	guard      *guard
 	space      *space
 	partitions []partition
+	compacting *time.Timer // has compactions begin
 
 	life   sync.RWMutex // held for reading by every call, for writing by Close
 	closed bool
@@ -143,7 +144,8 @@ func Open(dir string, o Options) (*Store, error) {
 }
 
 func (s *Store) open(dir string, lock *pebble.Lock, o Options) error {
-	db, err := pebble.Open(dir, tuning(o, s.guard, lock, s.failure))
+	c := newCompactions()
+	db, err := pebble.Open(dir, tuning(o, s.guard, lock, s.failure, c))
 	if err != nil {
 		if failed := s.failure.err(); failed != nil {
 			return failed
@@ -151,6 +153,7 @@ func (s *Store) open(dir string, lock *pebble.Lock, o Options) error {
 		return openError(dir, s.guard.lastRead(), err)
 	}
 	s.db = db
+	s.compacting = time.AfterFunc(compactionsAfter, c.begin)
 	layout, err := ensureLayout(db, o.Partitions)
 	if err != nil {
 		return readError(err)
@@ -167,6 +170,7 @@ func (s *Store) shut() error {
 	s.guard.release()
 	var err error
 	if s.db != nil {
+		s.compacting.Stop()
 		err = s.db.Close()
 	}
 	if e := s.guard.seals.close(); err == nil {

@@ -22,7 +22,7 @@ const pebbleFormat = pebble.FormatValueSeparation
 //
 // Most rows live for milliseconds (tasks on their way, answers that may be asked for again). Large memtables and
 // patient compactions let them die before they are copied; what is copied is compressed only where it stays.
-func tuning(o Options, fs vfs.FS, lock *pebble.Lock, failed *failure) *pebble.Options {
+func tuning(o Options, fs vfs.FS, lock *pebble.Lock, failed *failure, c *compactions) *pebble.Options {
 	p := &pebble.Options{
 		FS:                          fs,
 		Lock:                        lock,
@@ -39,6 +39,7 @@ func tuning(o Options, fs vfs.FS, lock *pebble.Lock, failed *failure) *pebble.Op
 		MaxManifestFileSize:         4 << 20,
 		Logger:                      logger{o.Logger, failed},
 	}
+	p.Experimental.CompactionScheduler = c
 	// Absent names are looked up all the time (idempotency, name uniqueness): a filter answers without reading a table.
 	for i := range p.Levels {
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
