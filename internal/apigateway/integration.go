@@ -108,7 +108,7 @@ func (v *invocation) invokeFunction(ctx context.Context, function string, in *ba
 // callService calls an operation of another service in the protocol that an HTTP client would use.
 func (v *invocation) callService(ctx context.Context, to target, in *backendRequest) (*answer, error) {
 	model := aws.MustModel(to.service)
-	call := &wire.Call{Service: model, RequestID: requestID()}
+	call := &wire.Call{Service: model, RequestID: aws.NewUUID()}
 	m := &wire.Message{Method: http.MethodPost, Path: "/" + to.path, Query: in.query.Encode(), Header: header.Of(in.header), Body: in.body}
 	action := to.action
 	if named := queryAction(in); named != "" {

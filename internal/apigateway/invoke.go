@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/service"
 	"github.com/newel-run/newel/internal/store"
 )
@@ -67,7 +68,7 @@ const UserRequestPattern = "/restapis/{api}/{stage}/_user_request_/{path...}"
 
 // ServeHTTP invokes an API, by UserRequestPattern or by a host name that ServesHost knows, /STAGE/PATH.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	v := &invocation{s: s, r: r, id: requestID(), now: s.Env.Now()}
+	v := &invocation{s: s, r: r, id: aws.NewUUID(), now: s.Env.Now()}
 	apiID, stageName, path := r.PathValue("api"), r.PathValue("stage"), ""
 	if apiID != "" {
 		_, path, _ = strings.Cut(r.URL.EscapedPath(), "/_user_request_")

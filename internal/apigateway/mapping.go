@@ -1,9 +1,7 @@
 package apigateway
 
 import (
-	"crypto/rand"
 	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -362,12 +360,4 @@ func (v *invocation) mappedBody() ([]byte, error) {
 // request is a call in the name of an API's account.
 func (s *Service) request(at place) *aws.Request {
 	return &aws.Request{Account: at.account, Region: at.region}
-}
-
-func requestID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
 }

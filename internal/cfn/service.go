@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 	"strings"
 	"sync"
@@ -230,19 +229,13 @@ func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 func uuid() string {
 	var b [16]byte
 	rand.Read(b[:]) //nolint:errcheck // never fails: it stops the process instead
-	return uuidText(b)
+	return aws.FormatUUID(b)
 }
 
 // uuidOf is an id that depends on a text only.
 func uuidOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
-	return uuidText([16]byte(sum[:16]))
-}
-
-func uuidText(b [16]byte) string {
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+	return aws.FormatUUID([16]byte(sum[:16]))
 }
 
 func stackID(account, region, name, unique string) string {

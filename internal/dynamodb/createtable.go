@@ -1,7 +1,6 @@
 package dynamodb
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -401,7 +400,7 @@ func (t *txn) createTable(in *createTableInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	tb := &table{Version: tableVersion, Number: number, Name: *in.TableName, ARN: t.arn("table/" + *in.TableName), ID: newID(), Created: t.Now,
+	tb := &table{Version: tableVersion, Number: number, Name: *in.TableName, ARN: t.arn("table/" + *in.TableName), ID: aws.NewUUID(), Created: t.Now,
 		Keys: schemaOf(in.KeySchema, in.definitions), Attributes: in.definitions, Tags: in.Tags,
 		Protected: in.DeletionProtectionEnabled != nil && *in.DeletionProtectionEnabled, SSE: t.sse(in.SSESpecification)}
 	if in.TableClass != nil {
@@ -424,13 +423,6 @@ func (t *txn) createTable(in *createTableInput) (any, error) {
 	}
 	d, err := t.describe(tb, "CREATING")
 	return map[string]any{"TableDescription": d}, err
-}
-
-func newID() string {
-	b := make([]byte, 16)
-	rand.Read(b)
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 func schemaOf(keys []keyElement, defs []attributeDefinition) keySchema {

@@ -191,6 +191,7 @@ type Engine struct {
 	ctx    context.Context // ends at Close
 	cancel context.CancelFunc
 	work   sync.WaitGroup // dispatches, continuations, timer loop
+	crew   *crew
 
 	tasks    *fair // dispatches
 	steps    *fair // continuations
@@ -249,9 +250,10 @@ func New(cfg Config) *Engine {
 		e.parts[i] = &partition{id: store.Partition(i), outbox: outbox{numbering: newTurn()}}
 		e.parts[i].cache.init(max(cfg.Cached/n, 4), cfg.CachedBytes/int64(n), &e.stats.evicted)
 	}
-	e.tasks = newFair(cfg.TasksAtOnce, cfg.TaskBytes, e.cfg.Clock, e.work.Go)
-	e.steps = newFair(stepsAtOnce, math.MaxInt64, e.cfg.Clock, e.work.Go)
-	e.settling = newFair(debtsAtOnce, math.MaxInt64, e.cfg.Clock, e.work.Go)
+	e.crew = newCrew(e.ctx, &e.work)
+	e.tasks = newFair(cfg.TasksAtOnce, cfg.TaskBytes, e.cfg.Clock, e.crew.run)
+	e.steps = newFair(stepsAtOnce, math.MaxInt64, e.cfg.Clock, e.crew.run)
+	e.settling = newFair(debtsAtOnce, math.MaxInt64, e.cfg.Clock, e.crew.run)
 	e.timers.init(e)
 	e.watch.init()
 	return e

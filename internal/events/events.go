@@ -12,8 +12,6 @@ package events
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"regexp"
@@ -213,12 +211,3 @@ func get(rd store.Reader, key store.Key, record any) (ok bool, err error) {
 }
 
 var resourceName = regexp.MustCompile(`^[.\-_A-Za-z0-9]{1,64}$`)
-
-// newUUID makes a version 4 UUID.
-func newUUID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
-}

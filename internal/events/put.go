@@ -179,7 +179,7 @@ func (s *Service) putOn(ctx context.Context, c *service.Context, a address, entr
 		if e, ok := err.(*aws.Error); ok && e.Code == "ResourceNotFoundException" { //nolint:errorlint // made right there
 			s.Env.Log.Warn("events for a bus that does not exist are dropped, as on AWS", "bus", a.bus)
 			for range which {
-				ids = append(ids, newUUID())
+				ids = append(ids, aws.NewUUID())
 			}
 			return ids, nil
 		}
@@ -191,7 +191,7 @@ func (s *Service) putOn(ctx context.Context, c *service.Context, a address, entr
 			return nil, err
 		}
 		for _, i := range which {
-			e := &event{id: newUUID(), ingested: c.Now, trace: entries[i].TraceHeader, protection: entries[i].Protection}
+			e := &event{id: aws.NewUUID(), ingested: c.Now, trace: entries[i].TraceHeader, protection: entries[i].Protection}
 			e.text = envelope(a, &entries[i], e.id, entries[i].at(c.Now))
 			if entries[i].Source == "aws.states" && len(entries[i].Resources) > 0 {
 				e.about = entries[i].Resources[0]

@@ -198,7 +198,7 @@ func (s *Service) fire(ctx context.Context, a address, name string, due int64) e
 			return nil, err
 		}
 		at := time.UnixMilli(due)
-		e := &event{id: newUUID(), ingested: c.Now}
+		e := &event{id: aws.NewUUID(), ingested: c.Now}
 		e.text = envelope(a, &entry{Source: "aws.events", DetailType: "Scheduled Event", Detail: "{}", Resources: []string{a.ruleARN(name)}}, e.id, at)
 		if err := s.owe(c, tx, a, r, e); err != nil {
 			return nil, err

@@ -1,7 +1,6 @@
 package kms
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -52,13 +51,6 @@ func checkPolicy(text string) error {
 	return nil
 }
 
-func newKeyID() string {
-	b := random(16)
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b)
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
-}
-
 func (s *Service) createKey(c *service.Context, tx store.Tx) (any, error) {
 	var in createInput
 	if err := service.Decode(c.Request, &in); err != nil {
@@ -82,7 +74,7 @@ func (s *Service) createKey(c *service.Context, tx store.Tx) (any, error) {
 }
 
 func (s *Service) newKey(account, region string, now time.Time) *key {
-	k := &key{Version: recordVersion, ID: newKeyID(), Account: account, Region: region, Created: now.UnixMilli(), State: enabled,
+	k := &key{Version: recordVersion, ID: aws.NewUUID(), Account: account, Region: region, Created: now.UnixMilli(), State: enabled,
 		Manager: "CUSTOMER", Tags: map[string]string{}}
 	s.addMaterial(k, k.Created, false)
 	return k

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"regexp"
 
+	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/service"
 	"github.com/newel-run/newel/internal/store"
 )
@@ -41,7 +42,7 @@ func getAliasRow(rd store.Reader, id identity, name string) (*alias, error) {
 }
 
 func putAlias(tx store.Tx, id identity, a *alias) error {
-	a.V, a.RevisionID = 1, newID()
+	a.V, a.RevisionID = 1, aws.NewUUID()
 	b, err := json.Marshal(a)
 	if err == nil {
 		tx.Set(id.aliasesKey().Str(a.Name), b)

@@ -151,7 +151,7 @@ func invocation(c *service.Context, in invokeInput, arn string) (inv runtime.Inv
 	}
 	inv = runtime.Invocation{RequestID: c.ID, ARN: arn, Payload: payload, Tail: c.Tail || in.LogType == "Tail", TraceID: traceID(c.Trace, c.Now)}
 	if inv.RequestID == "" {
-		inv.RequestID = newID()
+		inv.RequestID = aws.NewUUID()
 	}
 	if in.ClientContext != "" {
 		b, err := base64.StdEncoding.DecodeString(in.ClientContext)

@@ -193,7 +193,7 @@ func (s *Service) createMapping(ctx context.Context, c *service.Context) (*aws.O
 	if a, ok := aws.ParseARN(in.EventSourceArn); !ok || a.Service != "sqs" {
 		return nil, unsupported("event sources other than SQS queues: " + cmp.Or(in.EventSourceArn, "EventSourceArn is missing"))
 	}
-	m := &mapping{Account: c.Account, Region: c.Region, UUID: newID(), Source: in.EventSourceArn, Enabled: true, BatchSize: 10, Tags: in.Tags, Modified: c.Now}
+	m := &mapping{Account: c.Account, Region: c.Region, UUID: aws.NewUUID(), Source: in.EventSourceArn, Enabled: true, BatchSize: 10, Tags: in.Tags, Modified: c.Now}
 	if err := in.apply(m); err != nil {
 		return nil, err
 	}

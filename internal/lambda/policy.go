@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/service"
 	"github.com/newel-run/newel/internal/store"
 )
@@ -65,7 +66,7 @@ func addPermission(c *service.Context, tx store.Tx) (any, error) {
 	condition("StringEquals", "lambda:EventSourceToken", in.EventSourceToken)
 	condition("StringEquals", "lambda:FunctionUrlAuthType", in.FunctionUrlAuthType)
 	to.Policy = append(to.Policy, st)
-	to.PolicyRevisionID = newID()
+	to.PolicyRevisionID = aws.NewUUID()
 	b, err := service.Marshal(st)
 	if err != nil {
 		return nil, err
@@ -106,7 +107,7 @@ func removePermission(c *service.Context, tx store.Tx) (any, error) {
 		return nil, fail("ResourceNotFoundException", 404, "Statement %s is not found in resource policy.", in.StatementId)
 	}
 	from.Policy = slices.Delete(from.Policy, i, i+1)
-	from.PolicyRevisionID = newID()
+	from.PolicyRevisionID = aws.NewUUID()
 	return nil, put(tx, f)
 }
 

@@ -3,13 +3,12 @@ package lambda
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"time"
 
+	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/store"
 )
 
@@ -63,13 +62,6 @@ type loggingConfig struct {
 
 const timeFormat = "2006-01-02T15:04:05.000-0700"
 
-func newID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
 func (f *record) logGroup() string {
 	if f.Logging.LogGroup != "" {
 		return f.Logging.LogGroup
@@ -80,7 +72,7 @@ func (f *record) logGroup() string {
 // revise notes a change of code or configuration.
 func (f *record) revise(now time.Time) {
 	f.LastModified = now.UTC()
-	f.RevisionID = newID()
+	f.RevisionID = aws.NewUUID()
 	f.Generation = f.RevisionID
 }
 

@@ -94,7 +94,7 @@ func withToken(r *aws.Request) (*aws.Request, error) {
 	if t := in["ClientRequestToken"]; t != nil && string(t) != "null" && string(t) != `""` {
 		return r, nil
 	}
-	in["ClientRequestToken"] = json.RawMessage(`"` + newUUID() + `"`)
+	in["ClientRequestToken"] = json.RawMessage(`"` + aws.NewUUID() + `"`)
 	b, err := json.Marshal(in)
 	if err != nil {
 		return nil, err

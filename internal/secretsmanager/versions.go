@@ -2,12 +2,9 @@ package secretsmanager
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"slices"
-	"strings"
 
 	"github.com/newel-run/newel/internal/service"
 	"github.com/newel-run/newel/internal/store"
@@ -311,13 +308,4 @@ func (s *Service) updateStage(c *service.Context, tx store.Tx) (any, error) {
 	}
 	sec.Changed = c.Now.UnixMilli()
 	return map[string]any{"ARN": sec.arn(), "Name": sec.Name}, sec.save(tx)
-}
-
-// newUUID makes a version 4 UUID.
-func newUUID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
 }

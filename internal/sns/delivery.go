@@ -188,7 +188,7 @@ func (s *Service) base() string { return strings.TrimSuffix(s.Env.BaseURL(), "/"
 
 // askConfirmation has an HTTP endpoint asked whether it wants to be subscribed.
 func (s *Service) askConfirmation(c *service.Context, tx store.Tx, a address, sub *subscription) error {
-	id, at := newUUID(), c.Now.UTC().Format(stamp)
+	id, at := aws.NewUUID(), c.Now.UTC().Format(stamp)
 	link := s.base() + "/?Action=ConfirmSubscription&TopicArn=" + a.arn() + "&Token=" + sub.Token
 	text := "You have chosen to subscribe to the topic " + a.arn() + ".\nTo confirm the subscription, visit the SubscribeURL included in this message."
 	signature, certificate, err := s.signer.sign("1", "Message", text, "MessageId", id, "SubscribeURL", link, "Timestamp", at, "Token", sub.Token, "TopicArn", a.arn(), "Type", "SubscriptionConfirmation")

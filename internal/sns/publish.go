@@ -58,7 +58,7 @@ func (m *content) size() int {
 
 // prepare checks a message and makes it one that can be sent.
 func prepare(in content, now time.Time) (*message, error) {
-	m := &message{content: in, ID: newUUID(), At: now.UTC(), signatures: map[string]string{}}
+	m := &message{content: in, ID: aws.NewUUID(), At: now.UTC(), signatures: map[string]string{}}
 	switch {
 	case in.Message == "":
 		return nil, invalid("Empty message")

@@ -131,7 +131,7 @@ func (s *Service) subscribe(c *service.Context, tx store.Tx) (any, error) {
 		}
 		return subscribed(old, a, in.ReturnSubscriptionArn), nil
 	}
-	sub.ID = newUUID()
+	sub.ID = aws.NewUUID()
 	if in.Protocol == "http" || in.Protocol == "https" {
 		var token [64]byte
 		rand.Read(token[:])
@@ -417,13 +417,4 @@ func (s *Service) setSubscriptionAttributes(c *service.Context, tx store.Tx) (an
 		return nil, err
 	}
 	return nil, a.put(tx, sub)
-}
-
-// newUUID makes a version 4 UUID.
-func newUUID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
 }

@@ -1,12 +1,9 @@
 package sqs
 
 import (
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
-	"fmt"
 )
 
 // message is what never changes about a message.
@@ -65,14 +62,6 @@ func decodeMessage(b []byte) (*message, error) {
 		return nil, errCorrupt
 	}
 	return m, nil
-}
-
-func newUUID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return fmt.Sprintf("%s-%s-%s-%s-%s", h[:8], h[8:12], h[12:16], h[16:20], h[20:])
 }
 
 // handle is a receipt handle: which message of which queue, and which receive of it.

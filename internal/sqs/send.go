@@ -82,7 +82,7 @@ func (b *box) send(c *service.Context, e *sendEntry) (*sent, error) {
 	if err := e.check(b); err != nil {
 		return nil, err
 	}
-	out := &sent{e.ID, hexMD5(e.MessageBody), attributesMD5(e.MessageAttributes), attributesMD5(e.MessageSystemAttributes), newUUID(), ""}
+	out := &sent{e.ID, hexMD5(e.MessageBody), attributesMD5(e.MessageAttributes), attributesMD5(e.MessageSystemAttributes), aws.NewUUID(), ""}
 	st := &state{where: rowReady}
 	if b.isFIFO() {
 		messageID, sequence, err := b.repeated(e)

@@ -96,7 +96,7 @@ func (s *Service) prepareStart(ctx context.Context, c *service.Context) (*engine
 		Region: n.Region, Input: input, Express: h.Type == "EXPRESS",
 	}}
 	if start.Express {
-		n.Resource = "express:" + h.Name + ":" + in.Name + ":" + newUUID()
+		n.Resource = "express:" + h.Name + ":" + in.Name + ":" + aws.NewUUID()
 		start.ARN = n.ARN.String()
 	}
 	rand.Read(start.Seed[:])
@@ -109,10 +109,10 @@ func (s *Service) prepareStart(ctx context.Context, c *service.Context) (*engine
 // nameFor makes the name of an execution that was given none: an internal delivery that is repeated gets the same one.
 func nameFor(t aws.Token) string {
 	if t.Seq == 0 {
-		return newUUID()
+		return aws.NewUUID()
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d", t.Source, t.Seq))
-	return formatUUID([16]byte(sum[:16]))
+	return aws.FormatUUID([16]byte(sum[:16]))
 }
 
 // started is the answer of StartExecution, written by hand because it is the hottest.

@@ -197,7 +197,7 @@ func (s *Service) createStateMachine(c *service.Context, tx store.Tx) (any, erro
 	if old != nil {
 		return s.createdBefore(c, tx, old, r, in.Publish)
 	}
-	h := &head{ARN: arn, Name: in.Name, Type: in.Type, Created: c.Now.UnixMilli(), Revision: revisionID(arn, newUUID())}
+	h := &head{ARN: arn, Name: in.Name, Type: in.Type, Created: c.Now.UnixMilli(), Revision: revisionID(arn, aws.NewUUID())}
 	if h.Tags, err = mergeTags(nil, in.Tags); err != nil {
 		return nil, err
 	}
@@ -309,7 +309,7 @@ func (s *Service) updateStateMachine(c *service.Context, tx store.Tx) (any, erro
 	}
 	out := map[string]any{"updateDate": epochOf(c.Now)}
 	if !same(was, &now) {
-		now.ID, now.Updated = newUUID(), c.Now.UnixMilli()
+		now.ID, now.Updated = aws.NewUUID(), c.Now.UnixMilli()
 		h.Revision = revisionID(arn, now.ID)
 		if err := writeRevision(c.Env, tx, h.Revision, &now); err != nil {
 			return nil, err

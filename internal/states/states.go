@@ -8,7 +8,6 @@ package states
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"log/slog"
 	"time"
@@ -237,27 +236,6 @@ func appendEpoch(b []byte, ms int64) []byte {
 }
 
 func epochOf(t time.Time) epoch { return epoch(t.UnixMilli()) }
-
-// newUUID makes a version 4 UUID.
-func newUUID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	return formatUUID(b)
-}
-
-func formatUUID(b [16]byte) string {
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	const hex = "0123456789abcdef"
-	out := make([]byte, 0, 36)
-	for i, c := range b {
-		if i == 4 || i == 6 || i == 8 || i == 10 {
-			out = append(out, '-')
-		}
-		out = append(out, hex[c>>4], hex[c&15])
-	}
-	return string(out)
-}
 
 // rawOr returns a member's JSON, or a default where it was not given.
 func rawOr(raw json.RawMessage, or string) json.RawMessage {

@@ -60,7 +60,7 @@ func (s *Service) testState(ctx context.Context, c *service.Context) (any, error
 	if err := t.check(); err != nil {
 		return nil, err
 	}
-	machineName, name := newUUID(), newUUID()
+	machineName, name := aws.NewUUID(), aws.NewUUID()
 	start := machine.Start{
 		ARN: newARN(c.Request, "express:"+machineName+":"+name), Name: name, MachineName: machineName,
 		MachineARN: newARN(c.Request, "stateMachine:"+machineName), Region: c.Region, Input: t.input,

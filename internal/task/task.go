@@ -8,14 +8,11 @@ package task
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/newel-run/newel/asl"
@@ -107,7 +104,7 @@ type call struct {
 func (r *Runner) plan(d engine.Dispatch) (*call, error) {
 	arn, _ := aws.ParseARN(d.ExecutionARN)
 	c := &call{task: &d.Task.Integration, token: d.Task.Token, request: &aws.Request{
-		Account: arn.Account, Region: arn.Region, Principal: d.Task.Role, Token: d.Token, ID: requestID(), Trace: d.Trace,
+		Account: arn.Account, Region: arn.Region, Principal: d.Task.Role, Token: d.Token, ID: aws.NewUUID(), Trace: d.Trace,
 	}}
 	if role, ok := aws.ParseARN(d.Task.Role); ok && role.Account != "" {
 		c.request.Account = role.Account // Credentials: the role's account is the caller's
@@ -317,13 +314,4 @@ func (c *call) appendMetadata(b []byte, length int) []byte {
 	}
 	b = append(b, `},"HttpStatusCode":200},"SdkResponseMetadata":{"RequestId":`...)
 	return append(value.AppendString(b, c.request.ID), '}', '}')
-}
-
-// requestID makes a request id of the form that most AWS services use.
-func requestID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
 }

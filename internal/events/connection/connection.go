@@ -11,9 +11,7 @@ package connection
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -141,13 +139,4 @@ func (in *listInput) page(rd store.Reader, table store.Key, member string, each 
 		list, last = append(list, entry), name
 	}
 	return map[string]any{member: list}, nil
-}
-
-// newUUID makes a version 4 UUID.
-func newUUID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
 }

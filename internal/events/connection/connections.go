@@ -78,7 +78,7 @@ func (s *Connections) createConnection(ctx context.Context, c *service.Context) 
 	if !in.AuthParameters.fits(in.AuthorizationType) {
 		return nil, validation("Parameter AuthParameters is not valid. Reason: it must have the parameters of authorization type %s only.", in.AuthorizationType)
 	}
-	con := &connection{Version: recordVersion, Name: in.Name, ID: newUUID(), Account: c.Account, Region: c.Region, Description: in.Description,
+	con := &connection{Version: recordVersion, Name: in.Name, ID: aws.NewUUID(), Account: c.Account, Region: c.Region, Description: in.Description,
 		Kind: in.AuthorizationType, State: creating, KmsKeyIdentifier: in.KmsKeyIdentifier, Created: c.Now.UnixMilli(), Modified: c.Now.UnixMilli()}
 	err = s.transact(ctx, c, func(tx store.Tx) error {
 		ok, err := get(tx, rows(rowConnection, c.Account, c.Region).Str(con.Name), &connection{})

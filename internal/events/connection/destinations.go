@@ -75,7 +75,7 @@ func (s *Connections) createDestination(c *service.Context, tx store.Tx) (any, e
 	if err := service.Decode(c.Request, &in); err != nil {
 		return nil, err
 	}
-	d := &destination{Version: recordVersion, Name: in.Name, ID: newUUID(), Account: c.Account, Region: c.Region, Created: c.Now.UnixMilli()}
+	d := &destination{Version: recordVersion, Name: in.Name, ID: aws.NewUUID(), Account: c.Account, Region: c.Region, Created: c.Now.UnixMilli()}
 	if ok, err := get(tx, d.key(), &destination{}); err != nil {
 		return nil, err
 	} else if ok {

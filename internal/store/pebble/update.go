@@ -20,7 +20,7 @@ type partition struct {
 	// applies counts the beginnings and the ends of batches becoming visible: while it is odd one is, and reads between which
 	// it has not changed saw one state.
 	applies atomic.Uint64
-	recent  recent // of the writer
+	recent  recent  // of the writer
 	lower   [2]byte // the partition's key prefix, and the next one's
 	upper   [2]byte
 }
