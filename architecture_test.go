@@ -38,7 +38,7 @@ var allowed = map[string]struct {
 	"internal/aws/client":  {[]string{"internal/aws", "internal/aws/sigv4", "internal/aws/wire", "internal/http1/header"}, "the seam over HTTP"},
 	"internal/aws/foreign": {[]string{"internal/aws", "internal/aws/rawjson"}, "middleware at the seam"},
 	"internal/outbox":      {[]string{"internal/aws", "internal/service", "internal/store"}, "calls that services owe to others"},
-	"internal/service":     {[]string{"internal/aws", "internal/store"}, "what services have in common"},
+	"internal/service":     {[]string{"internal/aws", "internal/aws/rawjson", "internal/store"}, "what services have in common"},
 	"internal/tally":       {[]string{}, "counts, in memory"},
 	"internal/limits":      {[]string{"internal/aws"}, "middleware at the seam"},
 	"internal/observe":     {[]string{"machine", "internal/aws", "internal/engine", "internal/lambda/runtime", "internal/sqs", "internal/store", "internal/tally"}, "reads what others count"},

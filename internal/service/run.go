@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
-	"sync"
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/store"
@@ -139,58 +137,6 @@ func Marshal(v any) ([]byte, error) {
 		return nil, err
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
-}
-
-// Decode decodes a request's input into a struct with API member names as json tags.
-func Decode(r *aws.Request, into any) error {
-	if len(r.Input) == 0 {
-		return nil
-	}
-	if err := decode(r.Input, into); err != nil {
-		return &aws.Error{Code: "SerializationException", Message: err.Error()}
-	}
-	return nil
-}
-
-// decode keeps the digits of numbers that land in an interface; a type that has none is decoded without the copy that a
-// Decoder makes.
-func decode(input []byte, into any) error {
-	t := reflect.TypeOf(into)
-	open, known := openTypes.Load(t)
-	if !known {
-		open = hasInterface(t, map[reflect.Type]bool{})
-		openTypes.Store(t, open)
-	}
-	if !open.(bool) {
-		return json.Unmarshal(input, into)
-	}
-	d := json.NewDecoder(bytes.NewReader(input))
-	d.UseNumber()
-	return d.Decode(into)
-}
-
-var openTypes sync.Map // reflect.Type -> bool: has an interface in it
-
-func hasInterface(t reflect.Type, seen map[reflect.Type]bool) bool {
-	if seen[t] {
-		return false
-	}
-	seen[t] = true
-	switch t.Kind() {
-	case reflect.Interface:
-		return true
-	case reflect.Pointer, reflect.Slice, reflect.Array:
-		return hasInterface(t.Elem(), seen)
-	case reflect.Map:
-		return hasInterface(t.Elem(), seen)
-	case reflect.Struct:
-		for i := range t.NumField() {
-			if hasInterface(t.Field(i).Type, seen) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // NotImplemented is the answer to an operation that Newel does not have: AWS-shaped, and naming what is missing.

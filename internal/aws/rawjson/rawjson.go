@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"unicode/utf8"
 )
@@ -195,14 +196,53 @@ func EachItem(raw []byte, f func(value []byte) error) error {
 
 // Unquote is the text of a string literal.
 func Unquote(raw []byte) string {
-	if len(raw) >= 2 && bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
-		return string(raw[1 : len(raw)-1])
+	if len(raw) >= 2 && utf8.Valid(raw) {
+		inner := raw[1 : len(raw)-1]
+		if bytes.IndexByte(inner, '\\') < 0 {
+			return string(inner)
+		}
+		if s, ok := unescape(inner); ok {
+			return s
+		}
 	}
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
 		return ""
 	}
 	return s
+}
+
+// plainEscapes are the escapes of one character, in pairs.
+const plainEscapes = "\"\"\\\\//b\bf\fn\nr\rt\t"
+
+// unescape is the text of a literal without its quotation marks. It leaves what is rare to encoding/json: \u, and what is
+// not JSON.
+func unescape(inner []byte) (string, bool) {
+	var out strings.Builder
+	out.Grow(len(inner))
+	for {
+		i := bytes.IndexByte(inner, '\\')
+		if i < 0 {
+			out.Write(inner)
+			return out.String(), true
+		}
+		if i+1 == len(inner) {
+			return "", false
+		}
+		escaped := -1
+		for j := 0; j < len(plainEscapes); j += 2 {
+			if plainEscapes[j] == inner[i+1] {
+				escaped = j
+				break
+			}
+		}
+		if escaped < 0 {
+			return "", false
+		}
+		out.Write(inner[:i])
+		out.WriteByte(plainEscapes[escaped+1])
+		inner = inner[i+2:]
+	}
 }
 
 // Text is a scalar as text: a string's value, a number's or boolean's literal.

@@ -56,3 +56,20 @@ func FuzzString(f *testing.F) {
 		}
 	})
 }
+
+// Unquote reads a literal as encoding/json does.
+func FuzzUnquote(f *testing.F) {
+	for _, s := range []string{`""`, `"a"`, `"\"\\\/\b\f\n\r\t"`, `"{\"a\":\"b\"}"`, `"\u0041\n"`, `"\ud83d\ude00\""`, "\"\xff\\n\"", `"a\"`, `"`, `"\x"`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var want string
+		if KindOf(raw) != String || json.Unmarshal(raw, &want) != nil || raw[len(raw)-1] != '"' {
+			Unquote(raw)
+			return
+		}
+		if got := Unquote(raw); got != want {
+			t.Errorf("%q is %q, want %q", raw, got, want)
+		}
+	})
+}
