@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -128,6 +129,23 @@ func (s *server) tryStart() bool {
 		}
 	}
 	return true
+}
+
+// run runs the process to its end.
+func (s *server) run() (code int, stderr string) {
+	s.t.Helper()
+	file, err := binary()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, file, s.args...)
+	text, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		s.t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), string(text)
 }
 
 // kill ends the process as kill -9 does.

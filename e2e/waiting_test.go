@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,7 +26,7 @@ const (
 // executions end with it. NEWEL_TORTURE=full has 1,000 of them.
 func TestTortureKillWhileWaiting(t *testing.T) {
 	each := 20
-	if os.Getenv("NEWEL_TORTURE") == "full" {
+	if full() {
 		each = 334
 	}
 	w := newWaiting(t)
@@ -65,6 +64,9 @@ func TestTortureKillWhileWaiting(t *testing.T) {
 		})
 	}
 	clients.Wait()
+	defer func() {
+		report(t, "kill -9 while executions wait, and while they are answered", "%d on task tokens, %d on activities, %d on nested executions: all have ended, each answered once", each, each, each)
+	}()
 	for i := range each {
 		w.check("token", fmt.Sprintf("token-%d", i), i)
 		w.check("worker", fmt.Sprintf("worker-%d", i), i)
