@@ -44,7 +44,7 @@ func newDatabase(t *testing.T) string {
 // TestTortureKillPostgres is TestTortureKill with the data in PostgreSQL: the lease of a killed server is taken over by
 // the next one.
 func TestTortureKillPostgres(t *testing.T) {
-	disturbed(t, "PostgreSQL is restarted under load", func(s *server) { s.kill(); s.start() }, "--store", newDatabase(t))
+	disturbed(t, "kill -9 under load, on PostgreSQL", func(s *server) { s.kill(); s.start() }, "--store", newDatabase(t))
 }
 
 // TestTortureDatabaseCrash crashes the database under a server that goes on. NEWEL_TEST_POSTGRES_RESTART is a command that

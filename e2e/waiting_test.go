@@ -91,6 +91,12 @@ type tokenMessage struct {
 func newWaiting(t *testing.T) *waiting {
 	w := &waiting{server: newServer(t), machines: map[string]string{}}
 	w.server.start()
+	w.prepare()
+	return w
+}
+
+// prepare makes the queue, the activity and the machines.
+func (w *waiting) prepare() {
 	var queue struct{ QueueURL string }
 	w.must(w.sqs("CreateQueue", map[string]any{"QueueName": "asked"}, &queue))
 	w.queue = queue.QueueURL
@@ -100,7 +106,6 @@ func newWaiting(t *testing.T) *waiting {
 	w.machine("token", fmt.Sprintf(waitsForToken, w.queue))
 	w.machine("worker", fmt.Sprintf(waitsForWorker, w.activity))
 	w.machine("child", fmt.Sprintf(waitsForChild, w.machines["token"]))
-	return w
 }
 
 func (w *waiting) sqs(operation string, in, out any) error {

@@ -112,7 +112,7 @@ func (s *Service) copyObject(ctx context.Context, c *service.Context) (*aws.Outp
 	}
 	r, err := s.duplicate(ctx, at, &in, src)
 	if err != nil {
-		return nil, asAnswer(err)
+		return nil, s.asAnswer(err)
 	}
 	o.File, o.Sealed, o.Size, o.ETag, o.Sum = r.file(), r.key, r.size, hex.EncodeToString(r.md5), &r.sum
 	return s.commit(ctx, c, in.Bucket, r.w, func(c *service.Context, b *box) (any, error) {

@@ -27,7 +27,7 @@ func (s *Service) uploadPart(ctx context.Context, c *service.Context) (*aws.Outp
 	}
 	r, err := s.receivePart(ctx, at, c.Reader(), &in.writeInput, u)
 	if err != nil {
-		return nil, asAnswer(err)
+		return nil, s.asAnswer(err)
 	}
 	return s.putPart(ctx, c, &in, r, func(p *part) map[string]any {
 		out := map[string]any{"ETag": quoted(p.MD5), "Checksum" + string(p.Sum.Algorithm): p.Sum.Value}
@@ -100,7 +100,7 @@ func (s *Service) uploadPartCopy(ctx context.Context, c *service.Context) (*aws.
 	defer body.Close() //nolint:errcheck // it was only read
 	r, err := s.receivePart(ctx, at, body, &writeInput{}, u)
 	if err != nil {
-		return nil, asAnswer(err)
+		return nil, s.asAnswer(err)
 	}
 	return s.putPart(ctx, c, &partInput{in.writeInput, in.UploadId, in.PartNumber}, r, partCopied)
 }

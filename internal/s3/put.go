@@ -11,6 +11,7 @@ import (
 	"hash"
 	"io"
 	"strings"
+	"syscall"
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/s3/checksum"
@@ -271,7 +272,7 @@ func (s *Service) putObject(ctx context.Context, c *service.Context) (*aws.Outpu
 	}
 	r, err := s.receive(ctx, at, c.Reader(), &in, checksum.Default)
 	if err != nil {
-		return nil, asAnswer(err)
+		return nil, s.asAnswer(err)
 	}
 	o := &object{File: r.file(), Sealed: r.key, Size: r.size, Modified: c.Now.UnixMilli(), ETag: hex.EncodeToString(r.md5), properties: in.properties, Tags: tags, Sum: &r.sum}
 	return s.commit(ctx, c, in.Bucket, r.w, func(c *service.Context, b *box) (any, error) {
@@ -289,10 +290,14 @@ func (s *Service) putObject(ctx context.Context, c *service.Context) (*aws.Outpu
 }
 
 // asAnswer keeps what was meant for the client; anything else is the server's failure to store, and retryable.
-func asAnswer(err error) error {
+func (s *Service) asAnswer(err error) error {
 	var e *aws.Error
-	if errors.As(err, &e) {
+	switch {
+	case errors.As(err, &e):
 		return e
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return service.Wire(store.ErrFull)
 	}
-	return &aws.Error{Code: "InternalError", Status: 500, Fault: true, Message: "We encountered an internal error. Please try again. (" + err.Error() + ")"}
+	s.Env.Log.Error("an object cannot be stored", "error", err)
+	return &aws.Error{Code: "InternalError", Status: 500, Fault: true, Message: "We encountered an internal error. Please try again."}
 }
