@@ -21,6 +21,13 @@ func report(t *testing.T, what, format string, args ...any) {
 	t.Logf("REPORT %s: %s", what, fmt.Sprintf(format, args...))
 }
 
+func (s *server) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatalf("%v\n%s", err, s.stderr.tail())
+	}
+}
+
 // eventually waits for a condition of the server; a minute is far more than any takes.
 func (s *server) eventually(what string, holds func() bool) {
 	s.t.Helper()

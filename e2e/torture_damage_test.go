@@ -136,13 +136,6 @@ func newKept(t *testing.T) *kept {
 	return k
 }
 
-func (k *kept) must(err error) {
-	k.t.Helper()
-	if err != nil {
-		k.t.Fatalf("%v\n%s", err, k.stderr.tail())
-	}
-}
-
 func (k *kept) put(path string, body []byte) {
 	k.t.Helper()
 	_, err := k.object(http.MethodPut, path, body)

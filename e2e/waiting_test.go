@@ -112,13 +112,6 @@ func (w *waiting) sqs(operation string, in, out any) error {
 	return w.call("sqs", map[string]string{"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS." + operation}, "/", in, out)
 }
 
-func (w *waiting) must(err error) {
-	w.t.Helper()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
 func (w *waiting) machine(name, definition string) {
 	var out struct{ StateMachineArn string }
 	w.must(w.states("CreateStateMachine", map[string]any{"name": name, "definition": definition, "roleArn": "arn:aws:iam::000000000000:role/r"}, &out))
