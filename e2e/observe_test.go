@@ -54,8 +54,8 @@ func (s *server) mustBeHealthy() {
 	}
 }
 
-// status is a figure of the process in MB, as Linux tells it; 0 elsewhere.
-func (s *server) status(name string) int {
+// process is a figure of the process in MB, as Linux tells it; 0 elsewhere.
+func (s *server) process(name string) int {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
 		return 0
@@ -69,8 +69,8 @@ func (s *server) status(name string) int {
 	return kb >> 10
 }
 
-func (s *server) residentMB() int { return s.status("VmRSS") }
-func (s *server) peakMB() int     { return s.status("VmHWM") }
+func (s *server) residentMB() int { return s.process("VmRSS") }
+func (s *server) peakMB() int     { return s.process("VmHWM") }
 
 // object asks S3 for something.
 func (s *server) object(method, path string, body []byte) ([]byte, error) {

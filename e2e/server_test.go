@@ -46,6 +46,7 @@ func TestMain(m *testing.M) {
 type server struct {
 	t      *testing.T
 	listen string
+	binary string // "": that of all tests
 	args   []string
 	env    []string // nil: this process's
 	cmd    *exec.Cmd
@@ -101,9 +102,11 @@ func (s *server) start() {
 // tryStart is start of a server that may end by itself instead.
 func (s *server) tryStart() bool {
 	s.t.Helper()
-	file, err := binary()
-	if err != nil {
-		s.t.Fatal(err)
+	file, err := s.binary, error(nil)
+	if file == "" {
+		if file, err = binary(); err != nil {
+			s.t.Fatal(err)
+		}
 	}
 	s.stderr = &output{}
 	s.cmd = exec.Command(file, s.args...)
