@@ -28,6 +28,11 @@ func (s *server) must(err error) {
 	}
 }
 
+func (s *server) must2(_ []byte, err error) {
+	s.t.Helper()
+	s.must(err)
+}
+
 // eventually waits for a condition of the server; a minute is far more than any takes.
 func (s *server) eventually(what string, holds func() bool) {
 	s.t.Helper()

@@ -136,11 +136,6 @@ func (w *waiting) arn(machine, name string) string {
 	return strings.Replace(w.machines[machine], ":stateMachine:", ":execution:", 1) + ":" + name
 }
 
-func (w *waiting) must2(_ []byte, err error) {
-	w.t.Helper()
-	w.must(err)
-}
-
 // refusedStart starts executions until one is refused, and returns how.
 func (w *waiting) refusedStart() string {
 	w.t.Helper()

@@ -53,6 +53,7 @@ func (s *serverFlags) addBehaviour(cmd *cobra.Command) {
 	f.BoolVar(&s.NoInstall, "no-install", false, "never install what AWS's runtimes carry and this machine lacks")
 	f.StringVar(&s.ForeignARNs, "foreign-arns", "local", "ARNs of other accounts: local (taken as our own) or strict")
 	f.DurationVar(&s.Drain, "drain", 10*time.Second, "how long running requests may take after a stop")
+	f.DurationVar(&s.Stall, "stall-timeout", 2*time.Minute, "how long a client may keep the server waiting for more of a request's body, or to take more of an answer")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
 	f.StringVar(&s.otlp, "otlp-endpoint", "", "URL that OpenTelemetry traces are sent to, as http://127.0.0.1:4318 (default $OTEL_EXPORTER_OTLP_ENDPOINT; none: no traces)")

@@ -44,7 +44,7 @@ type Config struct {
 	BytesInFlight  int64         // of bodies and answers in memory, above which new work is refused; default 256 MiB
 	Connections    int           // at a time; further ones are answered 503 and closed; default 16,384
 	HeaderBytesMax int           // default 64 KiB
-	HeaderTimeout  time.Duration // for the header of a request to arrive; default 10 s
+	HeaderTimeout  time.Duration // for the header of a request to arrive; default 10 s, at most StallTimeout
 	IdleTimeout    time.Duration // of a kept-alive connection; default 5 min
 	StallTimeout   time.Duration // for more of a body to arrive, or of an answer to be taken; default 2 min
 	Drain          time.Duration // for running requests to end after a stop; default 10 s
@@ -67,9 +67,9 @@ func (c Config) WithDefaults() Config {
 	if c.Refusal == nil {
 		c.Refusal = func(string) *aws.Error { return aws.Errorf("ThrottlingException", "Rate exceeded") }
 	}
-	set(&c.HeaderTimeout, 10*time.Second)
 	set(&c.IdleTimeout, 5*time.Minute)
 	set(&c.StallTimeout, 2*time.Minute)
+	set(&c.HeaderTimeout, min(10*time.Second, c.StallTimeout))
 	set(&c.Drain, 10*time.Second)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
+	"time"
 )
 
 // body is the state of a request's body.
@@ -18,6 +20,30 @@ type body struct {
 	waiting  bool // the client waits for 100 Continue
 	overhead int  // bytes of extensions and trailers so far
 	err      error
+
+	waited time.Duration // for the client, in all
+	got    int64         // bytes that came meanwhile
+}
+
+// bodyRateMin is how many bytes of a body a second of waiting for it must bring, on average and once the stall time is used up:
+// who sends a byte now and then is ended too.
+const bodyRateMin = 1 << 10
+
+// fetch waits for more of the body.
+func (x *Exchange) fetch(read func() (int, error)) (int, error) {
+	b, stall := &x.body, x.conn.srv.cfg.StallTimeout
+	left := stall + time.Duration(b.got/bodyRateMin)*time.Second - b.waited
+	if left <= 0 {
+		return 0, os.ErrDeadlineExceeded
+	}
+	if err := x.conn.allowRead(min(stall, left)); err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	n, err := read()
+	b.waited += time.Since(began)
+	b.got += int64(n)
+	return n, err
 }
 
 func (b *body) begin(x *Exchange) {
@@ -119,11 +145,8 @@ func (x *Exchange) readSome(p []byte) (int, error) {
 	n := copy(p, x.in[x.r:x.w])
 	x.r += n
 	if n == 0 {
-		if err := x.conn.allowRead(x.conn.srv.cfg.StallTimeout); err != nil {
-			return 0, err
-		}
 		var err error
-		if n, err = x.conn.nc.Read(p); n == 0 && err != nil {
+		if n, err = x.fetch(func() (int, error) { return x.conn.nc.Read(p) }); n == 0 && err != nil {
 			return 0, err
 		}
 	}
@@ -208,10 +231,7 @@ func (x *Exchange) line() ([]byte, error) {
 		if from = x.buffered(); from > overheadMax {
 			return nil, errBody
 		}
-		if err := x.conn.allowRead(x.conn.srv.cfg.StallTimeout); err != nil {
-			return nil, err
-		}
-		if err := x.fill(); err != nil {
+		if _, err := x.fetch(func() (int, error) { err := x.fill(); return x.buffered() - from, err }); err != nil {
 			return nil, err
 		}
 	}

@@ -292,6 +292,24 @@ func TestTimeLimits(t *testing.T) {
 		}
 		c.ended()
 	}
+	c = dial(t, addr) // a byte now and then does not help
+	c.send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n")
+	trickle := time.NewTicker(short / 10)
+	defer trickle.Stop()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		c.receive("POST")
+		c.ended()
+	}()
+	for open := true; open; {
+		select {
+		case <-trickle.C:
+			_, _ = c.Write([]byte("x")) // until it has ended
+		case <-ended:
+			open = false
+		}
+	}
 	server, addr := start(t, Config{Handler: func(x *Exchange) { x.Answer(200, nil, make([]byte, 64<<20)) }, StallTimeout: short})
 	c = dial(t, addr)
 	c.send(get + "\r\n")

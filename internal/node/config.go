@@ -53,6 +53,7 @@ type Config struct {
 	Profile bool // Go's profiles are at /_newel/pprof/
 
 	Drain   time.Duration // how long running requests may take after a stop; 10 s if zero
+	Stall   time.Duration // how long a client may keep us waiting in the middle of a request or answer; 2 min if zero
 	Log     *slog.Logger
 	Version string
 }

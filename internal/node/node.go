@@ -128,7 +128,7 @@ func openStore(ctx context.Context, cfg Config) (store.Store, error) {
 func (n *Node) start(ctx context.Context, set settings) error {
 	gatewayConfig := gateway.Config{
 		Account: n.cfg.Account, Region: n.cfg.Region, Version: n.cfg.Version, Hosts: n.cfg.Hosts, Credentials: n.cfg.Credentials,
-		CertFile: n.cfg.TLSCert, KeyFile: n.cfg.TLSKey, Insecure: n.cfg.Insecure, Drain: n.cfg.Drain, Log: n.cfg.Log,
+		CertFile: n.cfg.TLSCert, KeyFile: n.cfg.TLSKey, Insecure: n.cfg.Insecure, Drain: n.cfg.Drain, StallTimeout: n.cfg.Stall, Log: n.cfg.Log,
 		Identify: sts.Identify,
 		Refusal:  limits.Refusal, BytesInFlight: int64(set.requestBytes), Connections: set.connections,
 	}
