@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/newel-run/newel/internal/aws"
 )
@@ -101,3 +102,55 @@ func roundTrip(c net.Conn, in *bufio.Reader, request string) error {
 	_, err := in.Discard(length)
 	return err
 }
+
+// BenchmarkGatewayWork is BenchmarkGateway without sockets: the work of the loop, the gateway and the codecs.
+func BenchmarkGatewayWork(b *testing.B) {
+	g, err := New(Config{}, &constant{&aws.Output{Value: json.RawMessage(benchAnswer)}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	request := fmt.Sprintf("POST / HTTP/1.1\r\nHost: 127.0.0.1:4566\r\nX-Amz-Target: AWSStepFunctions.StartExecution\r\nContent-Type: application/x-amz-json-1.0\r\n"+
+		"Authorization: %s\r\nX-Amz-Date: 20260102T030405Z\r\nUser-Agent: bench\r\nContent-Length: %d\r\n\r\n%s", signedFor("000000000000", "us-east-1", "states"), len(benchBody), benchBody)
+	l := &once{c: &repeated{request: []byte(request), n: b.N, done: make(chan struct{})}}
+	b.ReportAllocs()
+	b.ResetTimer()
+	go func() { _ = g.Serve(b.Context(), l) }()
+	<-l.c.done
+}
+
+// once is a listener of one connection.
+type once struct {
+	c     *repeated
+	taken bool
+}
+
+func (l *once) Accept() (net.Conn, error) {
+	if l.taken {
+		<-l.c.done
+		return nil, net.ErrClosed
+	}
+	l.taken = true
+	return l.c, nil
+}
+func (l *once) Close() error   { return nil }
+func (l *once) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+
+// repeated is a connection whose client sends a request n times, one with each read, and takes all answers.
+type repeated struct {
+	net.Conn
+	request []byte
+	n       int
+	done    chan struct{}
+}
+
+func (c *repeated) Read(p []byte) (int, error) {
+	if c.n == 0 {
+		return 0, io.EOF
+	}
+	c.n--
+	return copy(p, c.request), nil
+}
+func (c *repeated) Write(p []byte) (int, error)      { return len(p), nil }
+func (c *repeated) Close() error                     { close(c.done); return nil }
+func (c *repeated) SetReadDeadline(time.Time) error  { return nil }
+func (c *repeated) SetWriteDeadline(time.Time) error { return nil }

@@ -260,6 +260,7 @@ func release(x *Exchange) {
 	if cap(fields) > keptFields {
 		fields = nil
 	}
+	clear(fields[:cap(fields)]) // the strings are parts of whole heads
 	*x = Exchange{in: in, out: out[:0]}
 	x.Header = fields
 	exchanges.Put(x)

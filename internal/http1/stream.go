@@ -74,7 +74,10 @@ func (w *Writer) flush(p []byte) error {
 	if w.chunked && n > 0 {
 		end = crlf
 	}
-	if len(p) > oneWriteMax {
+	switch {
+	case len(p) > oneWriteMax && len(b) == 0 && end == nil:
+		return x.conn.write(p)
+	case len(p) > oneWriteMax:
 		return x.conn.writeAll(b, p, end)
 	}
 	if b = append(append(b, p...), end...); len(b) == 0 {

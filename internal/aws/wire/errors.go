@@ -163,7 +163,7 @@ func decodeError(c *Call, m *Message) error {
 	switch {
 	case len(body) > 0 && body[0] == '<':
 		decodeXMLError(body, e)
-	case len(body) > 0 && body[0] == '{' && json.Valid(body):
+	case len(body) > 0 && body[0] == '{' && rawjson.Valid(body):
 		decodeJSONError(body, e)
 	}
 	if t := m.Header.Get("X-Amzn-Errortype"); t != "" {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/aws/rawjson"
 )
 
 // decodeJSONInput checks a JSON body and turns it into the canonical form, which it normally has already.
@@ -17,7 +18,7 @@ func decodeJSONBody(s *aws.Shape, body []byte) ([]byte, error) {
 	if len(body) == 0 {
 		return emptyObject, nil
 	}
-	if body[0] != '{' || !json.Valid(body) {
+	if body[0] != '{' || !rawjson.Valid(body) {
 		return nil, serialization("The request body is not a JSON object.")
 	}
 	if s == nil || sameJSON(s) {

@@ -3,7 +3,6 @@ package wire
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -209,7 +208,7 @@ func appendPayload(dst []byte, c *Call, mem *aws.Member, b []byte, body func([]b
 		return out, nil
 	}
 	b = bytes.TrimSpace(b)
-	if !json.Valid(b) {
+	if !rawjson.Valid(b) {
 		return dst, serialization("The request body is not JSON.")
 	}
 	out, err := translate(rawjson.AppendName(dst, mem.Name), mem.Shape, "", b, fromWire)
