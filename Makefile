@@ -1,6 +1,6 @@
 # `make` or `make help` says what the targets do.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race sim fuzz bench lint models ci clean
+.PHONY: help build demo test race sim torture fuzz bench lint models ci clean
 
 help: ## what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/' | expand -t 10
@@ -19,6 +19,9 @@ race: ## the tests of the concurrent parts with the race detector (needs cgo)
 
 sim: ## the seeded simulation with 2,000 seeds
 	NEWEL_SIM_SEEDS=2000 go test -count=1 -timeout 30m -run Sim ./machine/ ./internal/sim/
+
+torture: ## the real binary killed, starved of disk, fed damaged files and requests, crowded: docs/reliability.md
+	NEWEL_TORTURE=full go test -count=1 -v -timeout 20m -run Torture ./e2e/
 
 fuzz: ## every fuzz target for FUZZTIME (default 30s) each
 	.ci/fuzz $${FUZZTIME:-30s}

@@ -74,6 +74,7 @@ const (
 // it runs and over a kill: nothing ends before its date or twice, what a set clock makes due ends, what is new goes on, and
 // histories do not go back in time.
 func TestTortureClock(t *testing.T) {
+	t.Parallel()
 	if !full() {
 		t.Skip("SKIPPED: it builds another binary; NEWEL_TORTURE=full runs it")
 	}

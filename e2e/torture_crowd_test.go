@@ -124,7 +124,7 @@ func TestTortureConnections(t *testing.T) {
 	if handed != tasks {
 		t.Errorf("%d of %d tasks were handed out to the pollers", handed, tasks)
 	}
-	if most := before + 60 + count*40/1024; peak > most {
+	if most := before + 100 + count*64/1024; peak > most {
 		t.Errorf("%d connections: %d MB before, %d MB at most, which is more than %d", count, before, peak, most)
 	}
 	s.eventually("the memory returns", func() bool { return s.residentMB() < before+150 })

@@ -38,6 +38,7 @@ var damages = []struct {
 // is damaged, or runs and answers right or with an error of its own whose reason its log tells; it never answers wrong,
 // and never forgets.
 func TestTortureDamage(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("SKIPPED: python3 is not here")
 	}

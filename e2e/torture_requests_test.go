@@ -27,9 +27,10 @@ import (
 // closes the connection) soon, with an error of the protocol's shape and none that is its own fault, logs no error, goes
 // on, and lets the memory go. NEWEL_TORTURE_SEED sends one request again and shows it.
 func TestTortureRequests(t *testing.T) {
+	t.Parallel()
 	requests, seed := uint64(4000), uint64(1)
 	if full() {
-		requests = 40_000
+		requests = 30_000
 	}
 	s := newServer(t)
 	s.start()
