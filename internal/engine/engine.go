@@ -134,6 +134,8 @@ type Config struct {
 	Limits    machine.Limits
 	// Retention is how long finished executions are kept; 0 means AWS's 90 days.
 	Retention time.Duration
+	// Spawn starts a goroutine that may do much before it asks for anything, in a world in which they take turns; nil: go.
+	Spawn func(f func())
 	// Cached is how many executions stay in memory between events; 0 means 4,096.
 	Cached int
 	Bounds
@@ -196,6 +198,7 @@ type Engine struct {
 	tasks    *fair // dispatches
 	steps    *fair // continuations
 	settling *fair // debts
+	firing   *fair // due timers
 
 	stats  stats
 	timers timerLoop
@@ -208,6 +211,7 @@ type partition struct {
 	id     store.Partition
 	cache  cache
 	outbox outbox
+	firing firing
 }
 
 // Errors of the engine.
@@ -254,6 +258,7 @@ func New(cfg Config) *Engine {
 	e.tasks = newFair(cfg.TasksAtOnce, cfg.TaskBytes, e.cfg.Clock, e.crew.run)
 	e.steps = newFair(stepsAtOnce, math.MaxInt64, e.cfg.Clock, e.crew.run)
 	e.settling = newFair(debtsAtOnce, math.MaxInt64, e.cfg.Clock, e.crew.run)
+	e.firing = newFair(firingAtOnce, math.MaxInt64, e.cfg.Clock, e.spawn)
 	e.timers.init(e)
 	e.watch.init()
 	return e
@@ -316,6 +321,19 @@ func (e *Engine) Close() {
 	e.tasks.close()
 	e.steps.close()
 	e.work.Wait()
+}
+
+// spawn starts a goroutine that Close waits for.
+func (e *Engine) spawn(f func()) {
+	if e.cfg.Spawn == nil {
+		e.work.Go(f)
+		return
+	}
+	e.work.Add(1)
+	e.cfg.Spawn(func() {
+		defer e.work.Done()
+		f()
+	})
 }
 
 func (e *Engine) now() time.Time { return e.cfg.Clock.Now().UTC().Truncate(time.Millisecond) }

@@ -119,9 +119,9 @@ func (e *Engine) Skip(ctx context.Context) (Skipped, error) {
 	by, err := e.skip(ctx)
 	if err == nil && by > 0 {
 		for _, p := range e.parts {
-			due, _, dueErr := e.dueTimers(p, e.now())
+			w, dueErr := e.dueTimers(p, e.now(), nil)
 			err = errors.Join(err, dueErr)
-			for _, d := range due {
+			for _, d := range w.due {
 				err = errors.Join(err, e.fireTimer(d))
 			}
 		}

@@ -95,7 +95,11 @@ func (l *timerLoop) run() {
 	for e.ctx.Err() == nil {
 		p, due, wait := l.take(e.now().UnixMilli())
 		if due {
-			l.fire(e.parts[p])
+			done := e.working()
+			e.work.Go(func() {
+				defer done()
+				l.fire(e.parts[p])
+			})
 			continue
 		}
 		var stop func() bool
@@ -117,39 +121,6 @@ func (l *timerLoop) run() {
 	}
 }
 
-const timersAtOnce = 256
-
-// fire applies the due timers of a partition, a bounded number at a time, and says when the next one is due.
-func (l *timerLoop) fire(p *partition) {
-	e := l.e
-	done := e.working()
-	due, next, err := e.dueTimers(p, e.now())
-	if err != nil {
-		defer done()
-		if e.ctx.Err() == nil {
-			e.cfg.Log.Error("timers could not be read", "partition", p.id, "error", err)
-			l.hint(p.id, e.now().Add(time.Second).UnixMilli())
-		}
-		return
-	}
-	e.work.Go(func() {
-		defer done()
-		failed := false
-		for _, d := range due {
-			if err := e.fireTimer(d); err != nil && e.ctx.Err() == nil {
-				e.cfg.Log.Error("a timer could not be applied", "execution", d.arn, "error", err)
-				failed = true
-			}
-		}
-		if failed {
-			next = e.now().Add(time.Second).UnixMilli()
-		}
-		if next != 0 && e.ctx.Err() == nil {
-			l.hint(p.id, next)
-		}
-	})
-}
-
 func (e *Engine) fireTimer(d dueTimer) error {
 	if d.timer.Kind == expiryTimer {
 		return e.expire(d)
@@ -165,10 +136,18 @@ func (e *Engine) fireTimer(d dueTimer) error {
 	return err
 }
 
-// dueTimers reads the timers that are due, and when the next one may be.
-func (e *Engine) dueTimers(p *partition, now time.Time) (due []dueTimer, next int64, err error) {
+// window is the first of a partition's due timers.
+type window struct {
+	due  []dueTimer
+	full bool  // more are due
+	next int64 // when the first of the others may be, epoch milliseconds; 0 for none
+}
+
+// dueTimers reads the timers that are due, but for those of executions that skip says; nil skips none.
+func (e *Engine) dueTimers(p *partition, now time.Time, skip func(arn string) bool) (w window, err error) {
 	err = e.cfg.Store.View(e.ctx, p.id, func(rd store.Reader) error {
-		due, next = due[:0], 0
+		w = window{}
+		skipped := 0
 		table := store.K(store.TableTimer)
 		for k := range rd.Scan(table, table.End(), false) {
 			d, err := decodeTimer(k)
@@ -176,20 +155,25 @@ func (e *Engine) dueTimers(p *partition, now time.Time) (due []dueTimer, next in
 				return err
 			}
 			at := e.due(d)
-			if !at.After(now) && len(due) < timersAtOnce {
-				due = append(due, d)
-				continue
+			switch {
+			case at.After(now):
+				if w.next == 0 || at.UnixMilli() < w.next {
+					w.next = at.UnixMilli()
+				}
+			case skip != nil && skip(d.arn):
+				skipped++
+			case len(w.due) == timersAtOnce:
+				w.full = true
+			default:
+				w.due = append(w.due, d)
 			}
-			if next == 0 || at.UnixMilli() < next {
-				next = at.UnixMilli()
-			}
-			if d.timer.At.After(now) || len(due) == timersAtOnce {
+			if w.full || d.timer.At.After(now) || skipped == skippedMost {
 				break
 			}
 		}
 		return nil
 	})
-	return due, next, err
+	return w, err
 }
 
 func firstTimer(rd store.Reader) (int64, error) {

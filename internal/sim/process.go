@@ -44,7 +44,7 @@ func (w *World) boot() {
 	w.live, w.processes = p, append(w.processes, p)
 	p.engine = engine.New(engine.Config{
 		Store: p.store, Definitions: w, Dispatcher: p, Clock: wallClock{p}, Limits: w.profile.limits(),
-		Retention: retention, Cached: w.profile.cached, Bounds: w.profile.bounds, Result: w.result, Ended: w.expressEnded,
+		Spawn: p.spawn, Retention: retention, Cached: w.profile.cached, Bounds: w.profile.bounds, Result: w.result, Ended: w.expressEnded,
 	})
 	go func() {
 		err := p.engine.Start(context.Background())
@@ -58,6 +58,19 @@ func (w *World) boot() {
 			}
 			w.crash(p)
 		}})
+	}()
+}
+
+// spawn starts a goroutine that may do much before it asks anything, when the driver says so.
+func (p *process) spawn(f func()) {
+	released := make(chan struct{})
+	p.w.add(&action{label: "spawn", p: p, do: func() { close(released) }})
+	go func() {
+		select {
+		case <-released:
+		case <-p.died:
+		}
+		f()
 	}()
 }
 
