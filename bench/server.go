@@ -25,6 +25,11 @@ type server struct {
 	http *http.Client
 }
 
+// newClient is the client of a server that somebody else runs.
+func newClient(url string) *server {
+	return &server{url: url, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 512}}}
+}
+
 // startServer starts a server on a free port and returns once it is healthy, with the time that took.
 func startServer(ctx context.Context, r *run, data string) (*server, time.Duration, error) {
 	port, err := freePort()
@@ -32,7 +37,7 @@ func startServer(ctx context.Context, r *run, data string) (*server, time.Durati
 		return nil, 0, err
 	}
 	listen := "127.0.0.1:" + port
-	s := &server{url: "http://" + listen, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 512}}}
+	s := newClient("http://" + listen)
 	flags := append([]string{"serve", "--listen", listen, "--data", data}, r.database.flags(data)...)
 	s.cmd = exec.CommandContext(ctx, r.Binary, append(flags, r.Flags...)...)
 	s.cmd.Stderr = os.Stderr

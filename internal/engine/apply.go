@@ -43,8 +43,7 @@ func (e *Engine) StartExecution(ctx context.Context, in StartInput) (time.Time, 
 		return e.repeated(ctx, x, &in)
 	}
 	now := e.now()
-	x.meta = &Meta{Definition: in.Definition, MachineARN: in.MachineARN, Name: in.Name, Start: e.cfg.Clock.Now().UnixMicro(),
-		VersionARN: in.VersionARN, AliasARN: in.AliasARN, Trace: in.Trace, Parent: in.Parent, Token: in.Token, Waiter: in.Waiter, Test: in.Test}
+	x.meta = e.metaOf(&in)
 	x.def, x.stats = def, e.stats.machines.of(in.MachineARN)
 	x.pieces = map[machine.Key]machine.Piece{{Kind: machine.KindRoot}: nil}
 	c := commit{x: x, event: machine.Event{Kind: machine.Started, Now: now, Start: &in.Start}, starting: true, fresh: in.Fresh}
@@ -61,6 +60,12 @@ func (e *Engine) StartExecution(ctx context.Context, in StartInput) (time.Time, 
 	}
 	x.release(c.ended())
 	return now, nil
+}
+
+// metaOf is the meta of an execution that begins now.
+func (e *Engine) metaOf(in *StartInput) *Meta {
+	return &Meta{Definition: in.Definition, MachineARN: in.MachineARN, Name: in.Name, Start: e.cfg.Clock.Now().UnixMicro(),
+		VersionARN: in.VersionARN, AliasARN: in.AliasARN, Trace: in.Trace, Parent: in.Parent, Token: in.Token, Waiter: in.Waiter, Test: in.Test}
 }
 
 // repeated answers a start whose name is taken.
