@@ -78,6 +78,38 @@ func TestTortureDamage(t *testing.T) {
 	report(t, "damaged files", "%s", strings.Join(list, ", "))
 }
 
+// TestTortureDamagedCode damages a function's unpacked code in the cache, as a power cut may: it is noticed at the next start, and
+// unpacked again.
+func TestTortureDamagedCode(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("SKIPPED: python3 is not here")
+	}
+	s, cache := newServer(t), t.TempDir()
+	s.env = append(os.Environ(), "XDG_CACHE_HOME="+cache)
+	s.start()
+	createFunction(t, s, "kept", "def handler(event, context):\n    return 1\n")
+	invoke := func() {
+		t.Helper()
+		var got int
+		if err := s.call("lambda", map[string]string{"Content-Type": "application/json"}, "/2015-03-31/functions/kept/invocations", map[string]any{}, &got); err != nil || got != 1 {
+			t.Errorf("the function answers %d, %v", got, err)
+		}
+	}
+	invoke()
+	files, err := filepath.Glob(filepath.Join(cache, "newel/code/*/code.py"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	for _, text := range []string{"", "def handler(event, context):\n    return 2\n"} {
+		s.terminate()
+		if err := os.WriteFile(files[0], []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.start()
+		invoke()
+	}
+}
+
 // kindOf says what a file of the data directory is.
 func kindOf(file string) string {
 	base := filepath.Base(file)

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -165,20 +166,30 @@ func (s *Service) code(ctx context.Context, f *record) ([]byte, error) {
 // errCodeGone: the code of a revision is no longer there, because the function was updated or deleted meanwhile.
 var errCodeGone = errors.New("lambda: the function's code has been replaced")
 
-// unpacked makes sure that a function's code is unpacked in the cache, and returns its folder.
+// unpacked makes sure that a function's code is unpacked in the cache, as it is in the package, and returns its folder. A folder
+// that another process has made is looked at once.
 func (s *Service) unpacked(ctx context.Context, f *record) (string, error) {
 	dir := filepath.Join(s.cfg.CacheDir, "code", f.CodeHash)
 	s.unpack.Lock()
 	defer s.unpack.Unlock()
-	if isDir(dir) {
+	if s.intact[f.CodeHash] && isDir(dir) {
 		return dir, nil
 	}
 	b, err := s.code(ctx, f)
 	if err != nil {
 		return "", err
 	}
+	if isDir(dir) {
+		if err := archive.Intact(b, dir); err != nil {
+			s.Env.Log.Warn("the unpacked code of a function is damaged; it is unpacked again", "function", f.Name, "folder", dir, "error", err)
+			if err := os.RemoveAll(dir); err != nil {
+				return "", err
+			}
+		}
+	}
 	if err = archive.Unpack(b, dir); err != nil {
 		return "", fail("InvalidZipFileException", 502, "Lambda could not unzip the deployment package: %v", err)
 	}
+	s.intact[f.CodeHash] = true
 	return dir, nil
 }

@@ -76,6 +76,7 @@ type Service struct {
 	cached  map[string]*loaded     // by function: the last record that was read
 	running map[string]int         // invocations by function, for reserved concurrency
 	unpack  sync.Mutex
+	intact  map[string]bool // packages whose unpacked files were looked at; unpack guards it
 
 	concurrent concurrency
 
@@ -84,7 +85,7 @@ type Service struct {
 
 // New makes the service. Start it before the first call, and Close it to end its processes.
 func New(env *service.Env, cfg Config) *Service {
-	s := &Service{cfg: cfg, uploads: map[string]*sync.Mutex{}, cached: map[string]*loaded{}, running: map[string]int{}}
+	s := &Service{cfg: cfg, uploads: map[string]*sync.Mutex{}, cached: map[string]*loaded{}, running: map[string]int{}, intact: map[string]bool{}}
 	s.pollers = newPollers(s)
 	rand.Read(s.locationKey[:])
 	s.Service = service.New("lambda", env, s.table())

@@ -124,3 +124,40 @@ func FuzzUnpack(f *testing.F) {
 		}
 	})
 }
+
+// Whatever is missing or has changed of an unpacked package is noticed; what is there besides does not count.
+func TestIntact(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "code")
+	b := pack(t, entry{"a.py", "old", 0o644}, entry{"lib/b.py", "text", 0o644}, entry{"lib/empty", "", 0o644}, entry{"link", "a.py", fs.ModeSymlink | 0o777}, entry{"a.py", "new", 0o644})
+	if err := Unpack(b, dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "besides"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Intact(b, dir); err != nil {
+		t.Error(err)
+	}
+	for name, text := range map[string]string{"a.py": "nex", "lib/b.py": "", "lib/empty": "x"} {
+		file := filepath.Join(dir, name)
+		right, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := Intact(b, dir); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s is %q: %v", name, text, err)
+		}
+		if err := os.WriteFile(file, right, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, "lib/b.py")); err != nil {
+		t.Fatal(err)
+	}
+	if err := Intact(b, dir); !errors.Is(err, ErrDamaged) {
+		t.Errorf("without a file: %v", err)
+	}
+}
