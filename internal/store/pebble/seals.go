@@ -56,7 +56,7 @@ type seals struct {
 // openSeals opens the seals of a directory, checks its files by them and makes the file where there is none.
 func openSeals(dir string, files vfs.FS, log *slog.Logger) (*seals, error) {
 	name := files.PathJoin(dir, sealsName)
-	content, err := readFile(files, name, -1)
+	content, err := readFile(files, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		content = nil
@@ -117,16 +117,16 @@ func (s *seals) read(i int, slot []byte, dir string, files vfs.FS, log *slog.Log
 
 // checkSealed holds a file against its seal.
 func checkSealed(name string, files vfs.FS, length int64, sum uint32) error {
-	content, err := readFile(files, name, length)
+	is, err := measure(files, name, length)
 	found := ""
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		found = "the file is missing"
 	case err != nil:
 		return fmt.Errorf("store: %w", err)
-	case int64(len(content)) < length:
-		found = fmt.Sprintf("%d of its bytes are left", len(content))
-	case crc32.Checksum(content, castagnoli) != sum:
+	case is.length < length:
+		found = fmt.Sprintf("%d of its bytes are left", is.length)
+	case is.sum != sum:
 		found = "its content has changed"
 	default:
 		return nil
@@ -134,17 +134,33 @@ func checkSealed(name string, files vfs.FS, length int64, sum uint32) error {
 	return fmt.Errorf("%w: %s: %s since %d bytes of it were synced", store.ErrCorrupt, name, found, length)
 }
 
-// readFile reads a file's first bytes, all of them if most is negative.
-func readFile(files vfs.FS, name string, most int64) ([]byte, error) {
+// measure reads the beginning of a file, at most so many bytes.
+func measure(files vfs.FS, name string, most int64) (is extent, err error) {
+	f, err := files.Open(name)
+	if err != nil {
+		return is, err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	for buf := make([]byte, 256<<10); ; {
+		n, err := f.Read(buf[:min(int64(len(buf)), most-is.length)])
+		is.add(buf[:n])
+		switch {
+		case err == io.EOF || is.length == most:
+			return is, nil
+		case err != nil:
+			return is, err
+		}
+	}
+}
+
+// readFile reads a file.
+func readFile(files vfs.FS, name string) ([]byte, error) {
 	f, err := files.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close() //nolint:errcheck // it was only read
-	if most < 0 {
-		return io.ReadAll(f)
-	}
-	return io.ReadAll(io.LimitReader(f, most))
+	return io.ReadAll(f)
 }
 
 // put writes a file's seal. What fails leaves the one before, which is true too.
@@ -209,6 +225,11 @@ type extent struct {
 	sum    uint32
 }
 
+func (e *extent) add(p []byte) {
+	e.length += int64(len(p))
+	e.sum = crc32.Update(e.sum, castagnoli, p)
+}
+
 // follow starts to seal a new file; nil for one of a kind that is not sealed.
 func (s *seals) follow(base string) *seal {
 	if !sealed(base) {
@@ -223,8 +244,7 @@ func (s *seals) follow(base string) *seal {
 
 func (f *seal) wrote(p []byte) {
 	if f != nil {
-		f.at.length += int64(len(p))
-		f.at.sum = crc32.Update(f.at.sum, castagnoli, p)
+		f.at.add(p)
 	}
 }
 
