@@ -49,6 +49,7 @@ var allowed = map[string]struct {
 	"internal/mocks":       {[]string{"asl", "asl/value", "internal/engine"}, "answers tasks in the place of services"},
 	"internal/suite":       {[]string{"asl", "asl/value", "machine", "internal/cfn", "internal/cli/tree", "internal/mocks"}, "tests of state machines, pure; positions and trees of others"},
 	"internal/task":        {[]string{"asl", "asl/value", "internal/aws", "internal/aws/naming", "internal/aws/rawjson", "internal/engine", "internal/httpcall", "internal/service"}, "tasks become calls, or requests to HTTP APIs"},
+	"internal/collector":   {[]string{}, "the runtime's garbage collector"},
 	"internal/http1":       {[]string{"internal/http1/header"}, "HTTP/1.1, and nothing of what is served"},
 	"internal/gateway":     {[]string{"internal/aws", "internal/aws/sigv4", "internal/aws/wire", "internal/http1", "internal/http1/header"}, "HTTP to calls and back; it knows no service"},
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/newel-run/newel/internal/collector"
 	"github.com/newel-run/newel/internal/node"
 	"github.com/newel-run/newel/internal/store"
 	"github.com/newel-run/newel/internal/store/postgres"
@@ -118,6 +119,7 @@ func (a *app) serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer collector.Pace()()
 			a.announce(n, cfg)
 			return a.wait(cmd.Context(), n)
 		},
