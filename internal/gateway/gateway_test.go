@@ -223,12 +223,12 @@ func TestBodies(t *testing.T) {
 
 // A large answer arrives whole, and on a connection that is used again.
 func TestLargeAnswers(t *testing.T) {
-	c := &recorder{}
-	addr := serve(t, Config{}, c)
+	outputs := make(chan *aws.Output, 1)
+	addr := serve(t, Config{}, aws.CallerFunc(func(context.Context, *aws.Request) (*aws.Output, error) { return <-outputs, nil }))
 	for _, size := range []int{0, 1, 2000, 4096, 5000, 70000, 3 << 20} {
 		text := strings.Repeat("x", size)
-		c.output = &aws.Output{Value: map[string]string{"definition": text}}
 		for range 2 {
+			outputs <- &aws.Output{Value: map[string]string{"definition": text}}
 			if got := send(t, "POST", addr, "/", describe, target()); got.body != `{"definition":"`+text+`"}` {
 				t.Errorf("%d bytes: %d arrived", size, len(got.body))
 			}

@@ -54,9 +54,9 @@ func TestStreamIsChecked(t *testing.T) {
 // An answer that breaks off does not look complete.
 func TestStreamedAnswers(t *testing.T) {
 	whole := strings.Repeat("x", 3<<20)
-	stream := io.Reader(strings.NewReader(whole))
+	streams := make(chan io.Reader, 1)
 	addr := serve(t, Config{}, aws.CallerFunc(func(context.Context, *aws.Request) (*aws.Output, error) {
-		return &aws.Output{Value: map[string]any{"ContentLength": len(whole), "ETag": `"e"`}, Stream: io.NopCloser(stream)}, nil
+		return &aws.Output{Value: map[string]any{"ContentLength": len(whole), "ETag": `"e"`}, Stream: io.NopCloser(<-streams)}, nil
 	}))
 	get := func(method string) (*http.Response, []byte, error) {
 		req, err := http.NewRequest(method, "http://"+addr+"/bucket/key", nil)
@@ -72,10 +72,11 @@ func TestStreamedAnswers(t *testing.T) {
 		body, err := io.ReadAll(res.Body)
 		return res, body, err
 	}
+	streams <- strings.NewReader(whole)
 	if res, body, err := get("GET"); err != nil || string(body) != whole || res.Header.Get("ETag") != `"e"` {
 		t.Errorf("%d bytes, %v", len(body), err)
 	}
-	stream = io.MultiReader(bytes.NewReader(make([]byte, 1<<20)), failing{})
+	streams <- io.MultiReader(bytes.NewReader(make([]byte, 1<<20)), failing{})
 	if _, body, err := get("GET"); err == nil {
 		t.Errorf("%d bytes came as if they were all", len(body))
 	}
