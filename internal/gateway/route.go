@@ -32,7 +32,7 @@ func rankS3(key string) int {
 }
 
 // route finds protocol, service and operation of a request that is signed for the service name signed ("" if it is not).
-// When it fails it still returns what is known, so that the error can be written in the client's protocol.
+// When it fails it still returns a call with what is known, so that the error can be written in the client's protocol.
 func (rt *router) route(host string, m *wire.Message, signed string) (*wire.Call, *aws.Error) {
 	if target := m.Header.Get("X-Amz-Target"); target != "" {
 		return routeTarget(target, m.Header.Get("Content-Type"))

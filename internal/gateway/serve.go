@@ -34,7 +34,6 @@ func (g *Gateway) serveAPI(x *http1.Exchange, id string) {
 	defer held.release()
 	body, err := g.readBody(x, &held)
 	m.Body = body
-	call := &wire.Call{Protocol: wire.JSON, RequestID: id}
 	var who identity
 	if err == nil {
 		who, err = g.auth.identify(&from, body, signed)
@@ -43,12 +42,10 @@ func (g *Gateway) serveAPI(x *http1.Exchange, id string) {
 		err = decodeTransfer(m, g.cfg.BodyBytesMax)
 	}
 	// The protocol is worked out even for a request that is refused, so that its client understands the refusal.
-	if found, e := g.router.route(x.Host, m, signed.service); found != nil {
-		call = found
-		call.RequestID = id
-		if err == nil && e != nil {
-			err = e
-		}
+	call, e := g.router.route(x.Host, m, signed.service)
+	call.RequestID = id
+	if err == nil && e != nil {
+		err = e
 	}
 	if errors.Is(err, errCrowded) {
 		call, err = g.crowd(x, call, signed.service)

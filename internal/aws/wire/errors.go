@@ -9,7 +9,6 @@ import (
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/aws/rawjson"
-	"github.com/newel-run/newel/internal/http1/header"
 )
 
 // namespaces prefix the error types of JSON services whose clients see them in AWS's answers.
@@ -20,7 +19,7 @@ var namespaces = map[string]string{
 
 // EncodeError writes an error answer. Call.Service and Call.Operation may be nil if the request named none.
 func EncodeError(c *Call, e *aws.Error) *Message {
-	m := &Message{Status: e.Status, Header: make(header.List, 0, 4)}
+	m := newMessage(Message{Status: e.Status})
 	shape := errorShape(c, e)
 	if m.Status == 0 {
 		if m.Status = e.HTTPStatus(); shape != nil && shape.ErrorStatus != 0 {

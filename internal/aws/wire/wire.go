@@ -47,6 +47,16 @@ type Message struct {
 	Status int           // of an answer
 }
 
+// newMessage makes a message with room for the few fields that most have.
+func newMessage(m Message) *Message {
+	roomy := &struct {
+		Message
+		fields [4]header.Field
+	}{Message: m}
+	roomy.Header = roomy.fields[:0]
+	return &roomy.Message
+}
+
 // Call names what a message is about.
 type Call struct {
 	Protocol  Protocol
@@ -82,7 +92,7 @@ func EncodeAnswer(c *Call, out *aws.Output) (*Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("wire: %s:%s: %w", c.Service.Key, c.Operation.Name, err)
 	}
-	m := &Message{Status: out.Status, Header: make(header.List, 0, 4)}
+	m := newMessage(Message{Status: out.Status})
 	if m.Status == 0 {
 		m.Status = max(c.Operation.Status, http.StatusOK)
 	}
@@ -114,7 +124,7 @@ func EncodeRequest(c *Call, r *aws.Request) (*Message, error) {
 	if len(input) == 0 {
 		input = emptyObject
 	}
-	m := &Message{Method: http.MethodPost, Path: "/", Header: make(header.List, 0, 4)}
+	m := newMessage(Message{Method: http.MethodPost, Path: "/"})
 	var err error
 	switch c.Protocol {
 	case JSON:
