@@ -70,16 +70,23 @@ func chain(ctx context.Context, r *run) error {
 	}
 	send := object{"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "ResultPath": nil,
 		"Parameters": object{"QueueUrl": queue, "MessageBody": "x"}}
+	crew, err := newCrew(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer crew.stop()
 	for _, c := range []struct {
 		name  string
 		state object
-	}{{"ten Pass states", pass}, {"ten sqs:sendMessage", send}} {
+		pause time.Duration
+	}{{"ten Pass states", pass, 0}, {"ten sqs:sendMessage", send, 0}, {"ten activities", crew.task(), 100 * time.Millisecond}} {
 		machine, err := s.createMachine(ctx, "STANDARD", strings.ReplaceAll(strings.ReplaceAll(c.name, " ", "-"), ":", "-"), steps(10, c.state))
 		if err != nil {
 			return err
 		}
+		s.pause = c.pause
 		for _, clients := range r.Clients {
-			before := s.use()
+			before, requests := s.use(), s.requests.Load()
 			rate, err := hammer(clients, r.Duration, func(int) func() error {
 				return func() error { return s.execute(ctx, machine, input) }
 			})
@@ -87,8 +94,10 @@ func chain(ctx context.Context, r *run) error {
 				return err
 			}
 			cpu := s.use().cpu - before.cpu
-			r.say("  %-20s %3d clients  %7.0f executions/s  server CPU %.2f ms each  requests %2.0f %% of the bare server's",
-				c.name, clients, rate, cpu.Seconds()*1000/(rate*r.Duration.Seconds()), 100*2*rate/r.limits.http)
+			n := rate * r.Duration.Seconds()
+			each := float64(s.requests.Load()-requests) / n
+			r.say("  %-20s %3d clients  %7.0f executions/s  server CPU %.2f ms each  requests: %.1f each, %2.0f %% of the bare server's",
+				c.name, clients, rate, cpu.Seconds()*1000/n, each, 100*each*rate/r.limits.http)
 		}
 	}
 	return nil
@@ -100,12 +109,34 @@ func fanOut(ctx context.Context, r *run) error {
 		return err
 	}
 	defer s.kill()
-	machine, err := s.createMachine(ctx, "STANDARD", "map", object{"StartAt": "M", "States": object{"M": object{"Type": "Map", "ItemsPath": "$.items", "End": true, "ResultPath": nil,
-		"ItemProcessor": steps(1, pass)}}})
+	if err := s.fanOut(ctx, r, "Pass", pass, 1000, 6000); err != nil {
+		return err
+	}
+	large, _, err := startServer(ctx, r, r.newDir(), "--limit", "history-events=1000000")
 	if err != nil {
 		return err
 	}
-	for _, n := range []int{1000, 6000} {
+	defer large.kill()
+	crew, err := newCrew(ctx, large)
+	if err != nil {
+		return err
+	}
+	defer crew.stop()
+	const limit = ", at most 1,000,000 events"
+	if err := large.fanOut(ctx, r, "Pass"+limit, pass, 10_000); err != nil {
+		return err
+	}
+	return large.fanOut(ctx, r, "activity"+limit, crew.task(), 6000)
+}
+
+// fanOut runs an inline Map over each number of items.
+func (s *server) fanOut(ctx context.Context, r *run, name string, state object, numbers ...int) error {
+	machine, err := s.createMachine(ctx, "STANDARD", "map-"+state["Type"].(string), object{"StartAt": "M", "States": object{"M": object{"Type": "Map", "ItemsPath": "$.items",
+		"End": true, "ResultPath": nil, "ItemProcessor": steps(1, state)}}})
+	if err != nil {
+		return err
+	}
+	for _, n := range numbers {
 		items := make([]int, n)
 		for i := range items {
 			items[i] = i
@@ -119,7 +150,7 @@ func fanOut(ctx context.Context, r *run) error {
 			return err
 		}
 		took := time.Since(start)
-		r.say("  %5d items  %s  %.0f items/s", n, took.Round(time.Millisecond), float64(n)/took.Seconds())
+		r.say("  %5d items (%s)  %s  %.0f items/s", n, name, took.Round(time.Millisecond), float64(n)/took.Seconds())
 	}
 	return nil
 }

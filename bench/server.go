@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +25,9 @@ type server struct {
 	cmd  *exec.Cmd
 	url  string
 	http *http.Client
+
+	requests atomic.Int64  // that were sent to it
+	pause    time.Duration // longest one between looks at an execution; 20 ms if zero
 }
 
 // newClient is the client of a server that somebody else runs.
@@ -31,7 +36,7 @@ func newClient(url string) *server {
 }
 
 // startServer starts a server on a free port and returns once it is healthy, with the time that took.
-func startServer(ctx context.Context, r *run, data string) (*server, time.Duration, error) {
+func startServer(ctx context.Context, r *run, data string, more ...string) (*server, time.Duration, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, 0, err
@@ -39,7 +44,7 @@ func startServer(ctx context.Context, r *run, data string) (*server, time.Durati
 	listen := "127.0.0.1:" + port
 	s := newClient("http://" + listen)
 	flags := append([]string{"serve", "--listen", listen, "--data", data}, r.database.flags(data)...)
-	s.cmd = exec.CommandContext(ctx, r.Binary, append(flags, r.Flags...)...)
+	s.cmd = exec.CommandContext(ctx, r.Binary, append(append(flags, more...), r.Flags...)...)
 	s.cmd.Stderr = os.Stderr
 	start := time.Now()
 	if err := s.cmd.Start(); err != nil {
@@ -137,6 +142,7 @@ func (s *server) call(ctx context.Context, service, operation string, in, out an
 	req.Header.Set("Content-Type", targets[service][1])
 	req.Header.Set("X-Amz-Target", targets[service][0]+"."+operation)
 	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/"+service+"/aws4_request, SignedHeaders=host, Signature=00")
+	s.requests.Add(1)
 	resp, err := s.http.Do(req)
 	if err != nil {
 		return err
@@ -175,7 +181,7 @@ func (s *server) start(ctx context.Context, machine, input string) (string, erro
 
 // await polls until an execution has succeeded.
 func (s *server) await(ctx context.Context, execution string) error {
-	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
+	for pause := time.Millisecond; ; pause = min(2*pause, cmp.Or(s.pause, 20*time.Millisecond)) {
 		var out struct{ Status, Error, Cause string }
 		if err := s.call(ctx, "states", "DescribeExecution", map[string]any{"executionArn": execution}, &out); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/newel-run/newel/asl"
@@ -34,6 +35,8 @@ type Service struct {
 	model       *aws.Service
 	hasTest     func(machine, name string) bool
 	polls       *polls
+	lines       lines
+	removals    sync.WaitGroup // of claimed tasks from the queues of activities
 	logger      *logger
 	meter       *meter
 	maps        *maprun.Runs
@@ -145,6 +148,7 @@ func (s *Service) Start(ctx context.Context) error {
 func (s *Service) Close() {
 	s.maps.Close()
 	s.engine.Close()
+	s.removals.Wait()
 	s.logger.close()
 }
 
