@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,10 @@ func (e *Engine) StartExecution(ctx context.Context, in StartInput) (time.Time, 
 	x := e.partitionOf(in.ARN).acquire(in.ARN)
 	defer e.hold()()
 	if x.meta != nil { // in memory: it exists
+		if err := x.settled(); err != nil {
+			x.release(true)
+			return time.Time{}, err
+		}
 		defer x.release(false)
 		return e.repeated(ctx, x, &in)
 	}
@@ -130,13 +135,18 @@ func (e *Engine) deliver(ctx context.Context, arn string, c *commit, check func(
 			err = check(root)
 		}
 		if err != nil {
-			x.release(false)
-			return machine.Unknown, err
+			failed := x.settled()
+			x.release(failed != nil)
+			return machine.Unknown, cmp.Or(failed, err)
 		}
 	}
 	c.x, c.event.Now = x, e.now()
 	err := e.run(store.Finishing(ctx), c)
-	x.release(err != nil || c.ended())
+	if c.letGo {
+		x.unref()
+	} else {
+		x.release(err != nil || c.ended())
+	}
 	return c.result.Answer, err
 }
 
@@ -158,6 +168,14 @@ type commit struct {
 	redriving bool // the execution had ended, at ranUntil, and goes on; redriven is then to be remembered
 	ranUntil  time.Time
 	redriven  *redrives
+
+	// From when it is applied on, when the execution may be others' already.
+	meta     *Meta
+	stats    *machineStats
+	redrives uint32
+	letGo    bool        // the execution's lock was given up
+	own      *commitTail // then
+	before   *commitTail // of the commit before, if that was let go
 }
 
 func (c *commit) ended() bool { return c.result.Status != machine.Running && c.result.Status != 0 }
@@ -177,22 +195,7 @@ func (e *Engine) run(ctx context.Context, c *commit) (err error) {
 		e.abandon(c)
 		return err
 	}
-	if err = e.cfg.Store.Update(ctx, c.x.p.id, func(tx store.Tx) error { return c.write(tx, e.cfg.Retention) }); err != nil {
-		e.abandon(c)
-		return err
-	}
-	c.x.revision++
-	c.x.bytes += c.bytes
-	c.x.more = c.result.More
-	for _, ch := range c.result.Changes {
-		if ch.Piece == nil {
-			delete(c.x.pieces, ch.Key)
-			continue
-		}
-		c.x.pieces[ch.Key] = ch.Piece
-	}
-	e.carryOut(c)
-	return nil
+	return e.commit(ctx, c)
 }
 
 // drop removes the row of a timer that fired for nothing, and of a continuation with nothing to go on with.
@@ -204,7 +207,7 @@ func (e *Engine) drop(ctx context.Context, c *commit) error {
 	case machine.Continue:
 		row = continueKey(c.x.arn)
 	default:
-		return nil
+		return c.x.settled()
 	}
 	return e.cfg.Store.Update(ctx, c.x.p.id, func(tx store.Tx) error {
 		tx.Delete(row)
@@ -362,7 +365,7 @@ func (e *Engine) carryOut(c *commit) {
 		f()
 	}
 	if e.cfg.History != nil {
-		e.cfg.History(x.arn, x.meta, c.redrives(), c.result.History)
+		e.cfg.History(x.arn, c.meta, c.redrives, c.result.History)
 	}
 	if e.cfg.Decided != nil && len(c.result.Decisions) > 0 {
 		e.cfg.Decided(x.arn, c.result.Decisions)
@@ -390,7 +393,7 @@ func (e *Engine) carryOut(c *commit) {
 	for _, a := range c.owed {
 		e.settle(x.p, debt{x.arn, a})
 	}
-	if c.ended() && x.meta.Waiter != nil {
+	if c.ended() && c.meta.Waiter != nil {
 		e.settle(x.p, debt{arn: x.arn})
 	}
 	for _, entry := range c.entries {
@@ -399,7 +402,7 @@ func (e *Engine) carryOut(c *commit) {
 		}
 	}
 	if c.result.More {
-		e.resume(x.meta.MachineARN, x.arn)
+		e.resume(c.meta.MachineARN, x.arn)
 	}
 	if c.ended() {
 		e.watch.ended(x.arn)
@@ -407,8 +410,8 @@ func (e *Engine) carryOut(c *commit) {
 			e.cfg.Finished(x.arn, c.result.Status)
 		}
 		if e.cfg.Ended != nil {
-			e.cfg.Ended(&End{ARN: x.arn, Meta: x.meta, Status: c.result.Status, Took: c.event.Now.Sub(time.UnixMilli(x.meta.StartMs())),
-				Stop: c.event.Now, Redriven: c.redrives() > 0})
+			e.cfg.Ended(&End{ARN: x.arn, Meta: c.meta, Status: c.result.Status, Took: c.event.Now.Sub(time.UnixMilli(c.meta.StartMs())),
+				Stop: c.event.Now, Redriven: c.redrives > 0})
 		}
 	}
 }

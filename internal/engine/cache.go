@@ -14,7 +14,7 @@ import (
 )
 
 // execution is one execution's cached state. Whoever holds mu is the only one who steps it; what the fields say is
-// durable whenever mu is free.
+// applied to the store, and durable when tail is (pipeline.go).
 type execution struct {
 	arn string
 	p   *partition
@@ -28,6 +28,7 @@ type execution struct {
 	pieces   map[machine.Key]machine.Piece
 	// bytes is what has been read and written of the pieces since the execution came into memory: at least what they take.
 	bytes int64
+	tail  *commitTail // the last commit, if it was let go early and is not known to be durable
 
 	refs int           // guarded by cache.mu
 	idle *list.Element // place in cache.idle when refs is 0
@@ -80,19 +81,23 @@ func (p *partition) acquire(arn string) *execution {
 // release unlocks an entry and evicts the least recently used ones. An entry that forgets is dropped at once: it has
 // ended, or what it holds may not be what is stored.
 func (x *execution) release(forget bool) {
-	c := &x.p.cache
 	if forget {
-		x.meta, x.def, x.pieces, x.revision, x.bytes = nil, nil, nil, 0, 0
+		x.meta, x.def, x.pieces, x.revision, x.bytes, x.tail = nil, nil, nil, 0, 0, nil
 	}
-	empty := x.meta == nil
 	x.mu.give()
+	x.unref()
+}
+
+// unref ends the use of an entry that is not locked any more.
+func (x *execution) unref() {
+	c := &x.p.cache
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	x.refs--
 	if x.refs > 0 {
 		return
 	}
-	if empty {
+	if x.meta == nil { // nobody else is there
 		delete(c.byARN, x.arn)
 		return
 	}
@@ -192,6 +197,9 @@ func (e *Engine) lookup(ctx context.Context, x *execution) machine.Pieces {
 		}
 		var piece machine.Piece
 		size := int64(0)
+		if err := x.settled(); err != nil { // a View may read what is durable
+			panic(loadFailed{err})
+		}
 		err := e.cfg.Store.View(store.Repeatable(ctx), x.p.id, func(rd store.Reader) error {
 			// Another owner of the partition may have gone on with the execution: its pieces do not go with this root.
 			if stored, err := revisionOf(rd, x.arn); err != nil || stored != x.revision {

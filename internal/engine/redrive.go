@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -75,7 +76,7 @@ func (e *Engine) Redrive(ctx context.Context, arn string, in RedriveInput) (date
 	x := e.partitionOf(arn).acquire(arn)
 	c := commit{x: x}
 	defer func() { x.release(err != nil || !c.redriving || c.ended()) }()
-	if err := e.load(ctx, x); err != nil {
+	if err := errors.Join(x.settled(), e.load(ctx, x)); err != nil {
 		return time.Time{}, err
 	}
 	was, err := e.redrivesOf(ctx, x)
@@ -130,15 +131,6 @@ func (c *commit) writeRedrive(tx store.Tx, retention time.Duration) {
 	tx.Set(redrivesKey(c.x.arn), append([]byte{recordVersion}, b...))
 	tx.Delete(debtKey(c.x.arn, machine.Attempt{}))
 	tx.Delete(timerKey(c.x.arn, expiryOf(c.ranUntil, retention)))
-}
-
-// redrives is how often the execution was redriven when the commit is made.
-func (c *commit) redrives() uint32 {
-	root, ok := c.x.pieces[machine.Key{Kind: machine.KindRoot}].(*machine.Root)
-	if !ok {
-		return 0
-	}
-	return root.Redrives()
 }
 
 // expiryOf is the timer of the end of the retention of an execution that has ended.

@@ -191,18 +191,18 @@ func (c *commit) writeOpen(tx store.Tx, n int64) {
 func (e *Engine) count(c *commit) {
 	k := &e.stats.standard
 	if c.starting {
-		e.stats.began(k, c.x.stats)
+		e.stats.began(k, c.stats)
 	} else if c.redriving {
 		k.open.Add(1)
 	}
-	entered := e.stats.advanced(c.x.stats, c.result.History)
+	entered := e.stats.advanced(c.stats, c.result.History)
 	if e.cfg.Pace != nil {
-		if d := e.cfg.Pace(c.x.meta.MachineARN, entered); d > 0 {
-			e.tasks.hold(c.x.meta.MachineARN, d)
-			e.steps.hold(c.x.meta.MachineARN, d)
+		if d := e.cfg.Pace(c.meta.MachineARN, entered); d > 0 {
+			e.tasks.hold(c.meta.MachineARN, d)
+			e.steps.hold(c.meta.MachineARN, d)
 		}
 	}
 	if c.ended() {
-		e.stats.over(k, c.x.stats, c.result.Status)
+		e.stats.over(k, c.stats, c.result.Status)
 	}
 }

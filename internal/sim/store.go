@@ -44,6 +44,9 @@ func (s *diskStore) Update(ctx context.Context, p store.Partition, fn func(store
 		if err == nil && t.changed != nil {
 			part.staged = append(part.staged, &staged{t.changed})
 			w.commits++
+			if w.chance(2) {
+				store.Applied(ctx)
+			}
 		}
 		s.await(p, &waiter{part.position(), c, err}, w.mutant == AnswerBeforeSync)
 	})

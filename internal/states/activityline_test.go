@@ -122,6 +122,7 @@ func TestLineLosesNothing(t *testing.T) {
 	var count atomic.Int64
 	var all sync.WaitGroup
 	done, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	for i := range workers {
 		all.Go(func() {
 			for j := range n / workers {

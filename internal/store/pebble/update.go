@@ -62,6 +62,9 @@ func (s *Store) Update(ctx context.Context, p store.Partition, fn func(store.Tx)
 		return err
 	}
 	own, last, err := s.transact(ctx, part, fn)
+	if own != nil {
+		store.Applied(ctx)
+	}
 	if failed := s.await(own, last); failed != nil {
 		return failed
 	}

@@ -128,7 +128,9 @@ func (s *Store) transact(ctx context.Context, part *partition, fn func(store.Tx)
 	case err != nil || t.own.empty():
 		return s.committer.confirm(part), err
 	}
-	return s.committer.add(part, &t.own), nil
+	g := s.committer.add(part, &t.own)
+	store.Applied(ctx)
+	return g, nil
 }
 
 // View implements store.Store.
