@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -78,14 +79,28 @@ func (o *output) String() string {
 	return o.buf.String()
 }
 
+// port is the last that a server was given.
+var port atomic.Int32
+
+func init() { port.Store(int32(20_000 + os.Getpid()%8000)) }
+
+// freeAddress finds an address that stays a server's own while it is restarted: below the ports that systems give to clients.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", port.Add(1))
+		if l, err := net.Listen("tcp", address); err == nil {
+			_ = l.Close() // nothing was accepted
+			return address
+		}
+	}
+	t.Fatal("there is no free port")
+	return ""
+}
+
 func newServer(t *testing.T, args ...string) *server {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	s := &server{t: t, listen: l.Addr().String()}
+	s := &server{t: t, listen: freeAddress(t)}
 	s.args = append([]string{"serve", "--listen", s.listen, "--data", filepath.Join(t.TempDir(), "data")}, args...)
 	t.Cleanup(s.kill)
 	return s

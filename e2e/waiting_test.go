@@ -25,6 +25,7 @@ const (
 // again while they are being answered: every answer counts once, whether its client has heard of it or not, and all of the
 // executions end with it. NEWEL_TORTURE=full has 1,000 of them.
 func TestTortureKillWhileWaiting(t *testing.T) {
+	t.Parallel()
 	each := 20
 	if full() {
 		each = 334
