@@ -144,6 +144,10 @@ func (g *generator) address(r *request) {
 
 func (g *generator) host(r *request) {
 	r.whole = false
+	if known := g.pool["host"]; len(known) > 0 && g.IntN(3) == 0 {
+		r.set("Host", pick(g, known).(string))
+		return
+	}
 	r.set("Host", pick(g, []string{"torture.s3.amazonaws.com", "torture.s3.localhost", "a.b.c.s3.us-east-1.amazonaws.com", "abcdefghij.execute-api.us-east-1.amazonaws.com", "abcdefghij.execute-api.localhost:1",
 		"sync-states.us-east-1.amazonaws.com", "evil.example.com", "", "[::1", "[::1]:99999", "127.0.0.1:" + strings.Repeat("1", 100), ".s3.amazonaws.com", "s3.localhost", "x y"}))
 }

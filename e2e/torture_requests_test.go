@@ -283,6 +283,17 @@ func (s *server) populate() map[string][]any {
 	if _, err := s.object(http.MethodPut, "/torture/torture", []byte("an object")); err != nil {
 		s.t.Fatal(err)
 	}
+	var api struct{ ID string }
+	s.must(s.call("apigateway", map[string]string{"Content-Type": "application/json"}, "/restapis", map[string]any{"name": "torture"}, &api))
+	var key struct{ KeyMetadata struct{ KeyID string } }
+	s.must(s.json("kms", "TrentService.CreateKey", map[string]any{}, &key))
+	s.must(s.json("sqs", "AmazonSQS.SendMessage", map[string]any{"QueueUrl": "http://" + s.listen + "/" + account + "/torture", "MessageBody": "x"}, nil))
+	var received struct{ Messages []struct{ ReceiptHandle string } }
+	s.must(s.json("sqs", "AmazonSQS.ReceiveMessage", map[string]any{"QueueUrl": "http://" + s.listen + "/" + account + "/torture"}, &received))
+	begun, err := s.object(http.MethodPost, "/torture/parts?uploads", nil)
+	s.must(err)
+	_, upload, _ := strings.Cut(string(begun), "<UploadId>")
+	upload, _, _ = strings.Cut(upload, "<")
 	machine, queue := "arn:aws:states:us-east-1:"+account+":stateMachine:torture", "http://"+s.listen+"/"+account+"/torture"
 	item := map[string]any{"k": map[string]any{"S": "x"}, "n": map[string]any{"N": "1"}}
 	pool := map[string][]any{
@@ -295,9 +306,10 @@ func (s *server) populate() map[string][]any {
 		"keyconditionexpression": {"k = :k", "k = :k AND begins_with(r, :r)"}, "filterexpression": {"n > :k", "attribute_exists(n)"}, "updateexpression": {"SET n = n + :k", "ADD n :k REMOVE z"},
 		"conditionexpression": {"attribute_not_exists(k)"}, "expressionattributevalues": {map[string]any{":k": map[string]any{"S": "x"}}},
 		"detail": {`{"a":1}`}, "source": {"x"}, "endpoint": {"arn:aws:sqs:us-east-1:" + account + ":torture"}, "protocol": {"sqs", "lambda", "email"}, "scheduleexpression": {"rate(1 day)", "cron(0 12 * * ? *)"},
-		"waittimeseconds": {0}, "httpendpoint": {"http://127.0.0.1:1/"}, "invocationendpoint": {"http://127.0.0.1:1/"}, "authorizationendpoint": {"http://127.0.0.1:1/"},
+		"restapiid": {api.ID}, "keyid": {key.KeyMetadata.KeyID, "alias/aws/s3"}, "receipthandle": {received.Messages[0].ReceiptHandle}, "uploadid": {upload},
+		"host": {api.ID + ".execute-api.us-east-1.amazonaws.com", api.ID + ".execute-api.localhost"}, "waittimeseconds": {0}, "httpendpoint": {"http://127.0.0.1:1/"}, "invocationendpoint": {"http://127.0.0.1:1/"}, "authorizationendpoint": {"http://127.0.0.1:1/"},
 	}
-	for _, name := range []string{"name", "queuename", "groupname", "username", "rolename", "policyname", "alarmname", "dashboardname", "aliasname", "restapiid"} {
+	for _, name := range []string{"name", "queuename", "groupname", "username", "rolename", "policyname", "alarmname", "dashboardname", "aliasname"} {
 		pool[name] = []any{"torture"}
 	}
 	return pool
