@@ -83,6 +83,15 @@ func openSeals(dir string, files vfs.FS, log *slog.Logger) (*seals, error) {
 	return s, err
 }
 
+func readFile(files vfs.FS, name string) ([]byte, error) {
+	f, err := files.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	return io.ReadAll(f)
+}
+
 func createSeals(dir, name string, files vfs.FS) error {
 	f, err := files.Create(name, vfs.WriteCategoryUnspecified)
 	if err != nil {
@@ -117,16 +126,16 @@ func (s *seals) read(i int, slot []byte, dir string, files vfs.FS, log *slog.Log
 
 // checkSealed holds a file against its seal.
 func checkSealed(name string, files vfs.FS, length int64, sum uint32) error {
-	is, err := measure(files, name, length)
+	n, got, err := checksum(name, files, length)
 	found := ""
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		found = "the file is missing"
 	case err != nil:
 		return fmt.Errorf("store: %w", err)
-	case is.length < length:
-		found = fmt.Sprintf("%d of its bytes are left", is.length)
-	case is.sum != sum:
+	case n < length:
+		found = fmt.Sprintf("%d of its bytes are left", n)
+	case got != sum:
 		found = "its content has changed"
 	default:
 		return nil
@@ -134,33 +143,16 @@ func checkSealed(name string, files vfs.FS, length int64, sum uint32) error {
 	return fmt.Errorf("%w: %s: %s since %d bytes of it were synced", store.ErrCorrupt, name, found, length)
 }
 
-// measure reads the beginning of a file, at most so many bytes.
-func measure(files vfs.FS, name string, most int64) (is extent, err error) {
+// checksum reads a file's first bytes.
+func checksum(name string, files vfs.FS, most int64) (n int64, sum uint32, err error) {
 	f, err := files.Open(name)
 	if err != nil {
-		return is, err
+		return 0, 0, err
 	}
 	defer f.Close() //nolint:errcheck // it was only read
-	for buf := make([]byte, 256<<10); ; {
-		n, err := f.Read(buf[:min(int64(len(buf)), most-is.length)])
-		is.add(buf[:n])
-		switch {
-		case err == io.EOF || is.length == most:
-			return is, nil
-		case err != nil:
-			return is, err
-		}
-	}
-}
-
-// readFile reads a file.
-func readFile(files vfs.FS, name string) ([]byte, error) {
-	f, err := files.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // it was only read
-	return io.ReadAll(f)
+	h := crc32.New(castagnoli)
+	n, err = io.CopyBuffer(h, io.LimitReader(f, most), make([]byte, 128<<10))
+	return n, h.Sum32(), err
 }
 
 // put writes a file's seal. What fails leaves the one before, which is true too.
