@@ -90,14 +90,19 @@ type place struct{ account, region string }
 // find returns the place of the first resource of the request's own service that its input names.
 func find(r *aws.Request) (at place, found bool) {
 	_ = rawjson.EachMember(r.Input, func(name string, value []byte) error {
-		if found || rawjson.KindOf(value) != rawjson.String || !names(name) {
+		if rawjson.KindOf(value) != rawjson.String || !names(name) {
 			return nil
 		}
-		at, found = placeOf(r, name, rawjson.Unquote(value))
+		if at, found = placeOf(r, name, rawjson.Unquote(value)); found {
+			return errFound
+		}
 		return nil
 	}) // a broken input is the service's to refuse
 	return at, found
 }
+
+// errFound ends a walk.
+var errFound = errors.New("found")
 
 // names reports whether a member names a resource.
 func names(member string) bool {
