@@ -18,9 +18,9 @@ type FillOptions struct {
 	Dir        string // where the data directory goes; a temporary directory if empty
 	Executions int
 	// Open starts a server of this process on a data directory.
-	Open func(ctx context.Context, data string) (Store, error)
-	Out        io.Writer
-	Flags      []string // further flags of serve
+	Open  func(ctx context.Context, data string) (Store, error)
+	Out   io.Writer
+	Flags []string // further flags of serve
 }
 
 // Store is a server of this process. Fill writes executions of a state machine that begin and end at once.

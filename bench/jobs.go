@@ -48,7 +48,7 @@ func latency(ctx context.Context, r *run) error {
 	var took []time.Duration
 	for end := time.Now().Add(r.Duration); time.Now().Before(end); {
 		start := time.Now()
-		if err := s.execute(ctx, machine, input); err != nil {
+		if err := s.execute(ctx, machine, "", input); err != nil {
 			return err
 		}
 		took = append(took, time.Since(start))
@@ -88,7 +88,7 @@ func chain(ctx context.Context, r *run) error {
 		for _, clients := range r.Clients {
 			before, requests := s.use(), s.requests.Load()
 			rate, err := hammer(clients, r.Duration, func(int) func() error {
-				return func() error { return s.execute(ctx, machine, input) }
+				return func() error { return s.execute(ctx, machine, "", input) }
 			})
 			if err != nil {
 				return err
@@ -146,7 +146,7 @@ func (s *server) fanOut(ctx context.Context, r *run, name string, state object, 
 			return err
 		}
 		start := time.Now()
-		if err := s.execute(ctx, machine, string(text)); err != nil {
+		if err := s.execute(ctx, machine, "", string(text)); err != nil {
 			return err
 		}
 		took := time.Since(start)
@@ -181,7 +181,7 @@ func newWaiters(ctx context.Context, s *server) (*waiters, error) {
 func (w *waiters) start(ctx context.Context, n int) ([]string, error) {
 	arns := make([]string, n)
 	err := spread(n, func(i int) (err error) {
-		arns[i], err = w.server.start(ctx, w.machine, input)
+		arns[i], err = w.server.start(ctx, w.machine, "", input)
 		return err
 	})
 	return arns, err
@@ -286,7 +286,7 @@ func coldStart(ctx context.Context, r *run) error {
 	defer s.kill()
 	machine, err := s.createMachine(ctx, "STANDARD", "one", steps(1, pass))
 	if err == nil {
-		err = s.execute(ctx, machine, input)
+		err = s.execute(ctx, machine, "", input)
 	}
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -89,7 +90,8 @@ func finished(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
-	one := func(int) error { return s.execute(ctx, machine, input) }
+	var names atomic.Int64 // clients name executions here: a server that is given a name has to see whether it is taken
+	one := func(int) error { return s.execute(ctx, machine, nameOf(int(names.Add(1))), input) }
 	cpu := func() (time.Duration, error) {
 		before := s.use()
 		rate, err := hammer(clients, r.Duration, func(int) func() error { return func() error { return one(0) } })

@@ -172,10 +172,14 @@ func (s *server) createMachine(ctx context.Context, kind, name string, definitio
 	return out.StateMachineArn, err
 }
 
-// start starts an execution and returns its ARN.
-func (s *server) start(ctx context.Context, machine, input string) (string, error) {
+// start starts an execution and returns its ARN. The server names it if name is empty.
+func (s *server) start(ctx context.Context, machine, name, input string) (string, error) {
+	in := map[string]any{"stateMachineArn": machine, "input": input}
+	if name != "" {
+		in["name"] = name
+	}
 	var out struct{ ExecutionArn string }
-	err := s.call(ctx, "states", "StartExecution", map[string]any{"stateMachineArn": machine, "input": input}, &out)
+	err := s.call(ctx, "states", "StartExecution", in, &out)
 	return out.ExecutionArn, err
 }
 
@@ -197,8 +201,8 @@ func (s *server) await(ctx context.Context, execution string) error {
 	}
 }
 
-func (s *server) execute(ctx context.Context, machine, input string) error {
-	arn, err := s.start(ctx, machine, input)
+func (s *server) execute(ctx context.Context, machine, name, input string) error {
+	arn, err := s.start(ctx, machine, name, input)
 	if err != nil {
 		return err
 	}

@@ -223,17 +223,12 @@ type found struct {
 
 func (c *commit) read(tx store.Tx) (f found, err error) {
 	x := c.x
-	revision := uint64(0)
-	if !c.fresh {
-		if revision, err = revisionOf(tx, x.arn); err != nil {
+	if c.starting {
+		if err = c.readName(tx); err != nil {
 			return f, err
 		}
-	}
-	if c.starting && revision != 0 {
-		return f, ErrExists
-	}
-	if revision != x.revision {
-		return f, fmt.Errorf("%w: %s is at revision %d, not %d", store.ErrFenced, x.arn, revision, x.revision)
+	} else if err = c.readRevision(tx); err != nil {
+		return f, err
 	}
 	if c.opens() != 0 {
 		if f.open, err = readOpen(tx); err != nil {
@@ -244,6 +239,27 @@ func (c *commit) read(tx store.Tx) (f found, err error) {
 		f.sent, err = tx.Get(outboxKey(x.arn, c.event.Attempt))
 	}
 	return f, err
+}
+
+// readRevision sees whether the execution is as it is known here.
+func (c *commit) readRevision(tx store.Tx) error {
+	revision, err := revisionOf(tx, c.x.arn)
+	if err == nil && revision != c.x.revision {
+		err = fmt.Errorf("%w: %s is at revision %d, not %d", store.ErrFenced, c.x.arn, revision, c.x.revision)
+	}
+	return err
+}
+
+// readName sees whether the name of an execution that is to begin is taken.
+func (c *commit) readName(tx store.Tx) error {
+	if c.fresh {
+		return nil
+	}
+	free, err := store.Missing(tx, rootKey(c.x.arn))
+	if err == nil && !free {
+		err = ErrExists
+	}
+	return err
 }
 
 // write puts everything that the step changed into one transaction.

@@ -218,6 +218,9 @@ func (r *sealedReader) Get(key []byte) ([]byte, error) {
 }
 
 // Scan implements store.Reader.
+// Missing is store.Missing.
+func (r *sealedReader) Missing(key []byte) (bool, error) { return store.Missing(r.Reader, key) }
+
 func (r *sealedReader) Scan(lo, hi []byte, reverse bool) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
 		for k, v := range r.Reader.Scan(lo, hi, reverse) {

@@ -139,3 +139,9 @@ const (
 	TableLogs       byte = 'l' // logs
 	TableStack      byte = 'c' // cfn
 )
+
+// LikelyMissing reports whether a key is one that is mostly looked for where it is not: the root of an execution, by which one
+// sees whether a name is taken.
+func LikelyMissing(key []byte) bool {
+	return len(key) > 1 && key[0] == TableExecution && key[len(key)-1] == 'r'
+}

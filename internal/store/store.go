@@ -33,6 +33,18 @@ type Reader interface {
 	Scan(lo, hi []byte, reverse bool) iter.Seq2[[]byte, []byte]
 }
 
+// Missing reports whether a key has no row. It answers what Get would; of keys that are LikelyMissing a backend can tell from
+// a filter.
+func Missing(rd Reader, key []byte) (bool, error) {
+	if m, ok := rd.(interface {
+		Missing(key []byte) (bool, error)
+	}); ok {
+		return m.Missing(key)
+	}
+	b, err := rd.Get(key)
+	return b == nil, err
+}
+
 // Tx is a Reader that sees its own writes. Key and value are copied by Set.
 type Tx interface {
 	Reader

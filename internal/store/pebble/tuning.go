@@ -47,6 +47,7 @@ func tuning(o Options, fs vfs.FS, lock *pebble.Lock, failed *failure, c *compact
 			p.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
 		}
 	}
+	p.Levels[len(p.Levels)-1].FilterPolicy = names{bloom.FilterPolicy(10)}
 	p.EventListener = &pebble.EventListener{
 		BackgroundError: func(err error) { o.Logger.Warn("store: background work failed", "error", err) },
 		DataCorruption: func(i pebble.DataCorruptionInfo) {

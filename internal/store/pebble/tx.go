@@ -44,6 +44,20 @@ func (r *reader) Get(key []byte) ([]byte, error) {
 	return out, nil
 }
 
+// Missing is store.Missing. Pebble's Get does not ask the filters of the lowest level, where most rows are.
+func (r *reader) Missing(key []byte) (bool, error) {
+	r.key = append(append(r.key[:0], r.part.lower[:]...), key...)
+	it, err := r.source.NewIter(&pebble.IterOptions{UseL6Filters: true})
+	if err != nil {
+		return false, r.fail(err)
+	}
+	missing := !it.SeekPrefixGE(r.key)
+	if err := it.Close(); err != nil { // tells of errors of the iteration too
+		return false, r.fail(err)
+	}
+	return missing, nil
+}
+
 func (r *reader) Scan(lo, hi []byte, reverse bool) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) { r.scan(lo, hi, reverse, yield) }
 }
@@ -169,6 +183,14 @@ func (t *tx) Get(key []byte) ([]byte, error) {
 		t.part.recent.keep(t.key, value)
 	}
 	return value, err
+}
+
+func (t *tx) Missing(key []byte) (bool, error) {
+	if t.empty() {
+		return t.reader.Missing(key)
+	}
+	value, err := t.Get(key)
+	return value == nil, err
 }
 
 func (t *tx) Scan(lo, hi []byte, reverse bool) iter.Seq2[[]byte, []byte] {

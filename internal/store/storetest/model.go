@@ -80,6 +80,9 @@ func modelOperation(r *rapid.T, tx store.Tx, m map[string]string, op int) {
 		if err != nil || (v != nil) != ok || string(v) != want {
 			r.Fatalf("get %q: %q, %v, want %q, %v", k, v, err, want, ok)
 		}
+		if missing, err := store.Missing(tx, []byte(k)); err != nil || missing == ok {
+			r.Fatalf("%q is missing: %v, %v, want %v", k, missing, err, !ok)
+		}
 	case 6:
 		hi := modelKey.Draw(r, "end")
 		reverse := rapid.Bool().Draw(r, "reverse")

@@ -111,6 +111,9 @@ func get(t testing.TB, r store.Reader, key string) (value string, ok bool) {
 	if err != nil {
 		t.Fatalf("get %q: %v", key, err)
 	}
+	if missing, err := store.Missing(r, []byte(key)); err != nil || missing != (v == nil) {
+		t.Errorf("%q is missing: %v, %v; its value is %q", key, missing, err, v)
+	}
 	return string(v), v != nil
 }
 
