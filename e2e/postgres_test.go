@@ -42,9 +42,9 @@ func newDatabase(t *testing.T) string {
 }
 
 // TestTortureKillPostgres is TestTortureKill with the data in PostgreSQL: the lease of a killed server is taken over by
-// the next one.
+// the next one, which takes its time.
 func TestTortureKillPostgres(t *testing.T) {
-	disturbed(t, "kill -9 under load, on PostgreSQL", func(s *server) { s.kill(); s.start() }, "--store", newDatabase(t))
+	disturbed(t, "kill -9 under load, on PostgreSQL", 3, func(s *server) { s.kill(); s.start() }, "--store", newDatabase(t))
 }
 
 // TestTortureDatabaseCrash crashes the database under a server that goes on. NEWEL_TEST_POSTGRES_RESTART is a command that
@@ -54,7 +54,7 @@ func TestTortureDatabaseCrash(t *testing.T) {
 	if command == "" {
 		t.Skip("SKIPPED: NEWEL_TEST_POSTGRES_RESTART is no command that restarts the database")
 	}
-	disturbed(t, "PostgreSQL is restarted under load", func(*server) {
+	disturbed(t, "PostgreSQL is restarted under load", 10, func(*server) {
 		if out, err := exec.Command("sh", "-c", command).CombinedOutput(); err != nil {
 			t.Errorf("%v: %s", err, out)
 		}

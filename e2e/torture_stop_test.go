@@ -15,7 +15,7 @@ import (
 
 // TestTortureStop is TestTortureKill with a server that is stopped in good order: it ends with exit status 0 each time.
 func TestTortureStop(t *testing.T) {
-	disturbed(t, "SIGTERM under load", func(s *server) { s.terminate(); s.start() })
+	disturbed(t, "SIGTERM under load", 10, func(s *server) { s.terminate(); s.start() })
 }
 
 // answersLate is a function that says when it begins and takes its time.

@@ -40,18 +40,18 @@ const torture = `{"StartAt":"Both","States":{
 // parallel branches run, and restarts it: all of them finish with the right output, and their histories have no gap and
 // no repetition. NEWEL_TORTURE=full runs 500 executions and ten kills.
 func TestTortureKill(t *testing.T) {
-	disturbed(t, "kill -9 under load", func(s *server) { s.kill(); s.start() })
+	disturbed(t, "kill -9 under load", 10, func(s *server) { s.kill(); s.start() })
 }
 
-// disturbed runs the executions while disturb is called at random moments.
-func disturbed(t *testing.T, what string, disturb func(s *server), flags ...string) {
+// disturbed runs the executions while disturb is called at random moments, most times in the long form.
+func disturbed(t *testing.T, what string, most int, disturb func(s *server), flags ...string) {
 	t.Helper()
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("SKIPPED: python3 is not here")
 	}
 	executions, times := 60, 3
 	if full() {
-		executions, times = 500, 10
+		executions, times = 500, most
 	}
 	began := time.Now()
 	s := newServer(t, append(flags, "--limit", "lambda-workers=8")...)
