@@ -47,13 +47,13 @@ func Fill(ctx context.Context, o FillOptions) error {
 	r := &run{Options: Options{Binary: o.Binary, Out: o.Out, Flags: o.Flags}, dir: dir}
 	data := filepath.Join(dir, "data")
 	start := time.Now()
-	machine, err := o.fill(ctx, r, data)
+	machine, settling, err := o.fill(ctx, r, data)
 	if err != nil {
 		return err
 	}
-	took := time.Since(start)
-	r.say("%s: %d finished executions written in %s, %.0f/s; %.2f GiB on disk", start.UTC().Format("2006-01-02"), o.Executions, took.Round(time.Second),
-		float64(o.Executions)/took.Seconds(), gib(sizeOf(data)))
+	took := time.Since(start) - settling
+	r.say("%s: %d finished executions written in %s, %.0f/s; %.2f GiB on disk, compacted after %s more", start.UTC().Format("2006-01-02"),
+		o.Executions, took.Round(time.Second), float64(o.Executions)/took.Seconds(), gib(sizeOf(data)), settling.Round(time.Second))
 	s, ready, err := startServer(ctx, r, data)
 	if err != nil {
 		return err
@@ -75,11 +75,11 @@ func Fill(ctx context.Context, o FillOptions) error {
 	return nil
 }
 
-// fill writes executions and returns the ARN of their machine.
-func (o *FillOptions) fill(ctx context.Context, r *run, data string) (machine string, err error) {
+// fill writes executions and returns the ARN of their machine, and how long the store went on compacting then.
+func (o *FillOptions) fill(ctx context.Context, r *run, data string) (machine string, settling time.Duration, err error) {
 	n, err := o.Open(ctx, data)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	defer func() {
 		if closed := n.Close(ctx); err == nil {
@@ -88,7 +88,7 @@ func (o *FillOptions) fill(ctx context.Context, r *run, data string) (machine st
 	}()
 	s := newClient(n.URL())
 	if machine, err = s.createMachine(ctx, "STANDARD", "ten", steps(10, pass)); err != nil {
-		return "", err
+		return "", 0, err
 	}
 	names := make([]string, 0, fillBatch)
 	told := time.Now()
@@ -98,14 +98,21 @@ func (o *FillOptions) fill(ctx context.Context, r *run, data string) (machine st
 			names = append(names, nameOf(k))
 		}
 		if err := n.Fill(ctx, machine, input, names); err != nil {
-			return "", err
+			return "", 0, err
 		}
 		if time.Since(told) > 30*time.Second {
 			told = time.Now()
 			r.say("  %d written", i+len(names))
 		}
 	}
-	return machine, nil
+	began := time.Now()
+	for size, same := int64(0), 0; same < 3; same++ {
+		if now := sizeOf(data); now != size {
+			size, same = now, 0
+		}
+		time.Sleep(time.Second)
+	}
+	return machine, time.Since(began), nil
 }
 
 // nameOf is the name of an execution, a UUID made of its number.
