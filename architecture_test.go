@@ -53,6 +53,9 @@ var allowed = map[string]struct {
 	"internal/http1":       {[]string{"internal/http1/header"}, "HTTP/1.1, and nothing of what is served"},
 	"internal/gateway":     {[]string{"internal/aws", "internal/aws/sigv4", "internal/aws/wire", "internal/http1", "internal/http1/header"}, "HTTP to calls and back; it knows no service"},
 
+	"internal/service/servicetest": {[]string{"internal/aws", "internal/service", "internal/store/memory"}, "a client and an environment, for tests of services"},
+	"internal/gateway/gatewaytest": {[]string{"internal/aws", "internal/gateway"}, "a gateway before a service, for tests"},
+
 	"internal/sim":             {[]string{"asl", "asl/value", "machine", "machine/machinetest", "internal/aws", "internal/engine", "internal/store"}, "a world for the engine, for tests"},
 	"internal/store/memory":    {[]string{"internal/store"}, "a backend"},
 	"internal/store/postgres":  {[]string{"internal/store", "internal/tally"}, "a backend"},
@@ -111,7 +114,7 @@ const (
 var wide = []string{"internal/node", "internal/cli"}
 
 // testOnly are packages that only tests and each other import.
-var testOnly = []string{"internal/store/storetest", "machine/machinetest", "internal/sim"}
+var testOnly = []string{"internal/store/storetest", "machine/machinetest", "internal/sim", "internal/service/servicetest", "internal/gateway/gatewaytest"}
 
 // long are the files and functions that may be longer, with the reason.
 var long = map[string]string{}

@@ -2,14 +2,13 @@ package cfn
 
 import (
 	"context"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/newel-run/newel/internal/aws"
-	"github.com/newel-run/newel/internal/gateway"
+	"github.com/newel-run/newel/internal/gateway/gatewaytest"
 )
 
 // TestCommandLine runs AWS's own command line against the service behind the real gateway: deploy (change sets and
@@ -29,23 +28,7 @@ func TestCommandLine(t *testing.T) {
 		}
 		return w.Call(ctx, r)
 	})
-	g, err := gateway.New(gateway.Config{Services: []string{"cloudformation", "sqs"}}, everything)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- g.Serve(ctx, l) }()
-	defer func() {
-		stop()
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
-	}()
+	url := gatewaytest.Serve(t, everything, "cloudformation", "sqs")
 	dir := t.TempDir()
 	file := filepath.Join(dir, "template.yaml")
 	template := "Parameters: {D: {Type: Number, Default: 1}}\nResources: {Q: {Type: AWS::SQS::Queue, Properties: {DelaySeconds: !Ref D}}}\nOutputs: {O: {Value: !GetAtt Q.QueueName}}\n"
@@ -54,7 +37,7 @@ func TestCommandLine(t *testing.T) {
 	}
 	run := func(fails bool, args ...string) string {
 		t.Helper()
-		c := exec.Command(cli, append([]string{"--endpoint-url", "http://" + l.Addr().String(), "cloudformation"}, args...)...)
+		c := exec.Command(cli, append([]string{"--endpoint-url", url, "cloudformation"}, args...)...)
 		c.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=y", "AWS_DEFAULT_REGION="+region, "AWS_PAGER=", "AWS_CONFIG_FILE="+dir)
 		out, err := c.CombinedOutput()
 		if (err != nil) != fails {

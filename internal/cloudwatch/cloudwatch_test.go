@@ -3,7 +3,6 @@ package cloudwatch
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -13,14 +12,16 @@ import (
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/service"
+	"github.com/newel-run/newel/internal/service/servicetest"
 	"github.com/newel-run/newel/internal/store"
 	"github.com/newel-run/newel/internal/store/memory"
 )
 
-type object = map[string]any
+type object = servicetest.Object
 
 // world is the service in a synctest bubble, and what it called.
 type world struct {
+	*servicetest.Client
 	t     testing.TB
 	s     *Service
 	store store.Store
@@ -44,49 +45,15 @@ func (w *world) start() {
 			return service.Answer(nil), nil
 		})}
 	w.s = New(env, Config{Wanted: func(_, _, source, _ string) bool { return source == "aws.cloudwatch" }})
+	w.Client = &servicetest.Client{T: w.t, Service: "monitoring", Caller: w.s}
 	if err := w.s.Start(context.Background()); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-func (w *world) call(operation string, in object) (object, error) {
-	input, err := json.Marshal(in)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	out, err := w.s.Call(context.Background(), &aws.Request{Service: "monitoring", Operation: operation, Account: "000000000000", Region: "us-east-1", Input: input})
-	if err != nil {
-		return nil, err
-	}
-	b, err := service.Marshal(out.Value)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	var o object
-	return o, json.Unmarshal(b, &o)
-}
-
-func (w *world) do(operation string, in object) object {
-	w.t.Helper()
-	out, err := w.call(operation, in)
-	if err != nil {
-		w.t.Fatalf("%s %v: %v", operation, in, err)
-	}
-	return out
-}
-
-func (w *world) fails(operation string, in object, code, message string) {
-	w.t.Helper()
-	_, err := w.call(operation, in)
-	var e *aws.Error
-	if !errors.As(err, &e) || e.Code != code && e.QueryCode != code || !strings.Contains(e.Message, message) {
-		w.t.Errorf("%s %v: got %v, want %s %q", operation, in, err, code, message)
-	}
-}
-
 func (w *world) alarm(name string) object {
 	w.t.Helper()
-	list := w.do("DescribeAlarms", object{"AlarmNames": []string{name}})["MetricAlarms"].([]any)
+	list := w.Do("DescribeAlarms", object{"AlarmNames": []string{name}})["MetricAlarms"].([]any)
 	if len(list) != 1 {
 		w.t.Fatalf("alarms %v", list)
 	}
@@ -121,7 +88,7 @@ func TestAlarm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer func() { w.s.Close() }()
-		w.do("PutMetricAlarm", throttles())
+		w.Do("PutMetricAlarm", throttles())
 		w.state(stateOK) // nothing is not breaching
 		w.throttle(2)
 		time.Sleep(2 * time.Second)
@@ -139,7 +106,7 @@ func TestAlarm(t *testing.T) {
 		w.state(stateAlarm)
 		time.Sleep(4 * time.Minute)
 		w.state(stateOK)
-		items := w.do("DescribeAlarmHistory", object{"AlarmName": "a", "HistoryItemType": "StateUpdate"})["AlarmHistoryItems"].([]any)
+		items := w.Do("DescribeAlarmHistory", object{"AlarmName": "a", "HistoryItemType": "StateUpdate"})["AlarmHistoryItems"].([]any)
 		if len(items) != 3 || items[0].(object)["HistorySummary"] != "Alarm updated from ALARM to OK" {
 			t.Errorf("history %v", items)
 		}
@@ -190,7 +157,7 @@ func TestAverage(t *testing.T) {
 		defer func() { w.s.Close() }()
 		in := throttles()
 		in["Statistic"], in["Threshold"], in["TreatMissingData"] = "Average", 1, "missing"
-		w.do("PutMetricAlarm", in)
+		w.Do("PutMetricAlarm", in)
 		w.state(stateInsufficient)
 		w.throttle(1)
 		time.Sleep(50 * time.Second)
@@ -209,9 +176,9 @@ func TestDatapoints(t *testing.T) {
 		in := throttles()
 		delete(in, "Statistic")
 		in["ExtendedStatistic"], in["EvaluationPeriods"], in["DatapointsToAlarm"], in["Threshold"] = "p50", 3, 2, 100
-		w.do("PutMetricAlarm", in)
+		w.Do("PutMetricAlarm", in)
 		minute := func(values ...float64) {
-			w.do("PutMetricData", object{"Namespace": "AWS/Lambda", "MetricData": []object{{"MetricName": "Throttles", "Values": values,
+			w.Do("PutMetricData", object{"Namespace": "AWS/Lambda", "MetricData": []object{{"MetricName": "Throttles", "Values": values,
 				"Dimensions": []object{{"Name": "FunctionName", "Value": "f"}}}}})
 			time.Sleep(time.Minute)
 		}
@@ -234,17 +201,17 @@ func TestSetAlarmState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer func() { w.s.Close() }()
-		w.do("PutMetricAlarm", throttles())
+		w.Do("PutMetricAlarm", throttles())
 		w.state(stateOK)
-		w.do("DisableAlarmActions", object{"AlarmNames": []string{"a"}})
+		w.Do("DisableAlarmActions", object{"AlarmNames": []string{"a"}})
 		set := object{"AlarmName": "a", "StateValue": stateAlarm, "StateReason": "a test"}
-		w.do("SetAlarmState", set)
+		w.Do("SetAlarmState", set)
 		w.state(stateAlarm)
 		time.Sleep(61 * time.Second)
 		w.state(stateOK)
-		w.do("EnableAlarmActions", object{"AlarmNames": []string{"a"}})
-		w.do("SetAlarmState", set)
-		w.do("SetAlarmState", set)
+		w.Do("EnableAlarmActions", object{"AlarmNames": []string{"a"}})
+		w.Do("SetAlarmState", set)
+		w.Do("SetAlarmState", set)
 		synctest.Wait()
 		published := 0
 		w.mu.Lock()
@@ -257,9 +224,9 @@ func TestSetAlarmState(t *testing.T) {
 		if published != 1 {
 			t.Errorf("%d notifications", published)
 		}
-		w.fails("SetAlarmState", object{"AlarmName": "none", "StateValue": stateOK, "StateReason": "r"}, "ResourceNotFound", "")
-		w.do("DeleteAlarms", object{"AlarmNames": []string{"a"}})
-		if n := len(w.do("DescribeAlarmHistory", object{})["AlarmHistoryItems"].([]any)); n != 0 {
+		w.Fails("SetAlarmState", object{"AlarmName": "none", "StateValue": stateOK, "StateReason": "r"}, "ResourceNotFound", "")
+		w.Do("DeleteAlarms", object{"AlarmNames": []string{"a"}})
+		if n := len(w.Do("DescribeAlarmHistory", object{})["AlarmHistoryItems"].([]any)); n != 0 {
 			t.Errorf("%d items of a deleted alarm", n)
 		}
 	})
@@ -279,15 +246,15 @@ func TestAlarmRules(t *testing.T) {
 		} {
 			in := throttles()
 			in[member] = c.value
-			w.fails("PutMetricAlarm", in, "ValidationError", c.message)
+			w.Fails("PutMetricAlarm", in, "ValidationError", c.message)
 		}
 		in := throttles()
 		in["Tags"] = []object{{"Key": "k", "Value": "v"}}
-		w.do("PutMetricAlarm", in)
+		w.Do("PutMetricAlarm", in)
 		arn := w.alarm("a")["AlarmArn"]
-		w.do("TagResource", object{"ResourceARN": arn, "Tags": []object{{"Key": "l", "Value": "w"}}})
-		w.do("UntagResource", object{"ResourceARN": arn, "TagKeys": []string{"k"}})
-		if tags := w.do("ListTagsForResource", object{"ResourceARN": arn})["Tags"].([]any); len(tags) != 1 {
+		w.Do("TagResource", object{"ResourceARN": arn, "Tags": []object{{"Key": "l", "Value": "w"}}})
+		w.Do("UntagResource", object{"ResourceARN": arn, "TagKeys": []string{"k"}})
+		if tags := w.Do("ListTagsForResource", object{"ResourceARN": arn})["Tags"].([]any); len(tags) != 1 {
 			t.Errorf("tags %v", tags)
 		}
 		for _, c := range []struct {
@@ -296,11 +263,11 @@ func TestAlarmRules(t *testing.T) {
 		}{
 			{object{"AlarmNamePrefix": "a"}, 1}, {object{"AlarmNamePrefix": "b"}, 0}, {object{"StateValue": stateAlarm}, 0}, {object{"ActionPrefix": topic[:20]}, 1}, {object{"AlarmTypes": []string{"CompositeAlarm"}}, 0},
 		} {
-			if got := len(w.do("DescribeAlarms", c.in)["MetricAlarms"].([]any)); got != c.want {
+			if got := len(w.Do("DescribeAlarms", c.in)["MetricAlarms"].([]any)); got != c.want {
 				t.Errorf("%v: %d alarms, want %d", c.in, got, c.want)
 			}
 		}
-		if got := w.do("DescribeAlarmsForMetric", object{"Namespace": "AWS/Lambda", "MetricName": "Throttles", "Dimensions": in["Dimensions"]})["MetricAlarms"].([]any); len(got) != 1 {
+		if got := w.Do("DescribeAlarmsForMetric", object{"Namespace": "AWS/Lambda", "MetricName": "Throttles", "Dimensions": in["Dimensions"]})["MetricAlarms"].([]any); len(got) != 1 {
 			t.Errorf("alarms for the metric %v", got)
 		}
 	})
@@ -312,17 +279,17 @@ func TestMetrics(t *testing.T) {
 		defer func() { w.s.Close() }()
 		begin := time.Now()
 		dims := []object{{"Name": "b", "Value": "2"}, {"Name": "a", "Value": "1"}}
-		w.do("PutMetricData", object{"Namespace": "n", "MetricData": []object{
+		w.Do("PutMetricData", object{"Namespace": "n", "MetricData": []object{
 			{"MetricName": "m", "Value": 4, "Unit": "Seconds", "Dimensions": dims},
 			{"MetricName": "m", "Values": []float64{1, 7}, "Counts": []float64{2, 1}, "Unit": "Seconds", "Dimensions": []object{dims[1], dims[0]}, "Timestamp": seconds(begin.Add(70 * time.Second))},
 			{"MetricName": "s", "StatisticValues": object{"SampleCount": 4, "Sum": 10, "Minimum": 1, "Maximum": 5}},
 			{"MetricName": "fine", "Value": 1, "StorageResolution": 1},
 		}})
 		time.Sleep(5 * time.Second)
-		w.do("PutMetricData", object{"Namespace": "n", "MetricData": []object{{"MetricName": "fine", "Value": 2, "StorageResolution": 1}}})
+		w.Do("PutMetricData", object{"Namespace": "n", "MetricData": []object{{"MetricName": "fine", "Value": 2, "StorageResolution": 1}}})
 		period := object{"Namespace": "n", "MetricName": "m", "Dimensions": dims, "StartTime": seconds(begin), "EndTime": seconds(begin.Add(10 * time.Minute)), "Period": 60,
 			"Statistics": []string{"Sum", "SampleCount", "Average", "Minimum", "Maximum"}, "ExtendedStatistics": []string{"p50"}}
-		points := w.do("GetMetricStatistics", period)["Datapoints"].([]any)
+		points := w.Do("GetMetricStatistics", period)["Datapoints"].([]any)
 		if len(points) != 2 {
 			t.Fatalf("points %v", points)
 		}
@@ -334,7 +301,7 @@ func TestMetrics(t *testing.T) {
 		stat := func(name string, period int) object {
 			return object{"Metric": object{"Namespace": "n", "MetricName": name}, "Period": period, "Stat": "Sum"}
 		}
-		got := w.do("GetMetricData", object{"StartTime": seconds(begin), "EndTime": seconds(begin.Add(time.Minute)), "ScanBy": "TimestampAscending", "MetricDataQueries": []object{
+		got := w.Do("GetMetricData", object{"StartTime": seconds(begin), "EndTime": seconds(begin.Add(time.Minute)), "ScanBy": "TimestampAscending", "MetricDataQueries": []object{
 			{"Id": "fine", "MetricStat": stat("fine", 1)}, {"Id": "s", "MetricStat": stat("s", 60), "ReturnData": false},
 			{"Id": "e", "Expression": "(s + SUM([s, s])) * -2 / 4", "Label": "math"}, {"Id": "g", "Expression": "FILL(none, 3)"}, {"Id": "none", "MetricStat": stat("none", 60)},
 		}})["MetricDataResults"].([]any)
@@ -347,20 +314,20 @@ func TestMetrics(t *testing.T) {
 		query := func(text string) object {
 			return object{"StartTime": 0, "EndTime": 60, "MetricDataQueries": []object{{"Id": "a", "Expression": text}}}
 		}
-		w.fails("GetMetricData", query("a + 1"), "ValidationError", "Circular dependency")
-		w.fails("GetMetricData", query("ANOMALY_DETECTION_BAND(a)"), "ValidationError", "")
-		w.fails("GetMetricData", query("RATE(1)"), "ValidationError", "RATE")
-		w.fails("GetMetricData", query(strings.Repeat("(", 200)), "ValidationError", "too deep")
-		w.fails("GetMetricData", query("SELECT AVG(x) FROM y"), "ValidationError", "Metrics Insights")
+		w.Fails("GetMetricData", query("a + 1"), "ValidationError", "Circular dependency")
+		w.Fails("GetMetricData", query("ANOMALY_DETECTION_BAND(a)"), "ValidationError", "")
+		w.Fails("GetMetricData", query("RATE(1)"), "ValidationError", "RATE")
+		w.Fails("GetMetricData", query(strings.Repeat("(", 200)), "ValidationError", "too deep")
+		w.Fails("GetMetricData", query("SELECT AVG(x) FROM y"), "ValidationError", "Metrics Insights")
 		for in, want := range map[string]int{`{}`: 3, `{"Namespace":"n"}`: 3, `{"Namespace":"x"}`: 0, `{"MetricName":"m"}`: 1, `{"Namespace":"n","Dimensions":[{"Name":"a"}]}`: 1, `{"Dimensions":[{"Name":"a","Value":"2"}]}`: 0} {
 			var o object
 			_ = json.Unmarshal([]byte(in), &o)
-			if got := len(w.do("ListMetrics", o)["Metrics"].([]any)); got != want {
+			if got := len(w.Do("ListMetrics", o)["Metrics"].([]any)); got != want {
 				t.Errorf("%s: %d metrics, want %d", in, got, want)
 			}
 		}
-		w.fails("PutMetricData", object{"Namespace": "n", "MetricData": []object{{"MetricName": "m", "Value": 1, "Timestamp": seconds(begin.Add(-15 * 24 * time.Hour))}}}, "InvalidParameterValue", "two weeks")
-		w.fails("PutMetricData", object{"Namespace": "n", "MetricData": []object{{"MetricName": "m", "Value": 1, "Values": []float64{1}}}}, "InvalidParameterCombination", "")
+		w.Fails("PutMetricData", object{"Namespace": "n", "MetricData": []object{{"MetricName": "m", "Value": 1, "Timestamp": seconds(begin.Add(-15 * 24 * time.Hour))}}}, "InvalidParameterValue", "two weeks")
+		w.Fails("PutMetricData", object{"Namespace": "n", "MetricData": []object{{"MetricName": "m", "Value": 1, "Values": []float64{1}}}}, "InvalidParameterCombination", "")
 		time.Sleep(16 * 24 * time.Hour)
 		w.s.Close()
 		w.start()
@@ -386,16 +353,16 @@ func TestDashboards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer func() { w.s.Close() }()
-		w.do("PutDashboard", object{"DashboardName": "d", "DashboardBody": `{"widgets":[]}`})
-		w.fails("PutDashboard", object{"DashboardName": "d", "DashboardBody": `nonsense`}, "InvalidParameterInput", "")
-		if got := w.do("GetDashboard", object{"DashboardName": "d"}); got["DashboardBody"] != `{"widgets":[]}` || got["DashboardArn"] != "arn:aws:cloudwatch::000000000000:dashboard/d" {
+		w.Do("PutDashboard", object{"DashboardName": "d", "DashboardBody": `{"widgets":[]}`})
+		w.Fails("PutDashboard", object{"DashboardName": "d", "DashboardBody": `nonsense`}, "InvalidParameterInput", "")
+		if got := w.Do("GetDashboard", object{"DashboardName": "d"}); got["DashboardBody"] != `{"widgets":[]}` || got["DashboardArn"] != "arn:aws:cloudwatch::000000000000:dashboard/d" {
 			t.Errorf("dashboard %v", got)
 		}
-		if got := w.do("ListDashboards", object{"DashboardNamePrefix": "d"})["DashboardEntries"].([]any); len(got) != 1 {
+		if got := w.Do("ListDashboards", object{"DashboardNamePrefix": "d"})["DashboardEntries"].([]any); len(got) != 1 {
 			t.Errorf("dashboards %v", got)
 		}
-		w.do("DeleteDashboards", object{"DashboardNames": []string{"d"}})
-		w.fails("GetDashboard", object{"DashboardName": "d"}, "ResourceNotFound", "Dashboard d does not exist")
-		w.fails("PutCompositeAlarm", object{"AlarmName": "c", "AlarmRule": "TRUE"}, "NotImplemented", "PutCompositeAlarm")
+		w.Do("DeleteDashboards", object{"DashboardNames": []string{"d"}})
+		w.Fails("GetDashboard", object{"DashboardName": "d"}, "ResourceNotFound", "Dashboard d does not exist")
+		w.Fails("PutCompositeAlarm", object{"AlarmName": "c", "AlarmRule": "TRUE"}, "NotImplemented", "PutCompositeAlarm")
 	})
 }

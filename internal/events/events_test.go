@@ -16,38 +16,38 @@ import (
 func TestBusesAndRules(t *testing.T) {
 	w := newWorld(t)
 	defer w.close()
-	arn := w.do("CreateEventBus", object{"Name": "b", "Description": "d", "Tags": []object{{"Key": "k", "Value": "v"}}})["EventBusArn"]
-	w.fails("CreateEventBus", object{"Name": "b"}, "ResourceAlreadyExistsException", "Event bus b already exists.")
-	w.fails("CreateEventBus", object{"Name": "default"}, "ResourceAlreadyExistsException", "Event bus default already exists.")
-	w.fails("DescribeEventBus", object{"Name": "none"}, "ResourceNotFoundException", "Event bus none does not exist.")
-	if n := len(w.do("ListEventBuses", object{})["EventBuses"].([]any)); n != 2 {
+	arn := w.Do("CreateEventBus", object{"Name": "b", "Description": "d", "Tags": []object{{"Key": "k", "Value": "v"}}})["EventBusArn"]
+	w.Fails("CreateEventBus", object{"Name": "b"}, "ResourceAlreadyExistsException", "Event bus b already exists.")
+	w.Fails("CreateEventBus", object{"Name": "default"}, "ResourceAlreadyExistsException", "Event bus default already exists.")
+	w.Fails("DescribeEventBus", object{"Name": "none"}, "ResourceNotFoundException", "Event bus none does not exist.")
+	if n := len(w.Do("ListEventBuses", object{})["EventBuses"].([]any)); n != 2 {
 		t.Errorf("%d buses", n)
 	}
-	rule := w.do("PutRule", object{"Name": "r", "EventBusName": arn, "EventPattern": `{"source":["a"]}`})["RuleArn"]
+	rule := w.Do("PutRule", object{"Name": "r", "EventBusName": arn, "EventPattern": `{"source":["a"]}`})["RuleArn"]
 	if rule != "arn:aws:events:us-east-1:000000000000:rule/b/r" {
 		t.Errorf("rule %v", rule)
 	}
-	w.do("TagResource", object{"ResourceARN": rule, "Tags": []object{{"Key": "x", "Value": "y"}}})
-	if tags := fmt.Sprint(w.do("ListTagsForResource", object{"ResourceARN": rule})["Tags"]); tags != "[map[Key:x Value:y]]" {
+	w.Do("TagResource", object{"ResourceARN": rule, "Tags": []object{{"Key": "x", "Value": "y"}}})
+	if tags := fmt.Sprint(w.Do("ListTagsForResource", object{"ResourceARN": rule})["Tags"]); tags != "[map[Key:x Value:y]]" {
 		t.Errorf("tags %s", tags)
 	}
-	w.fails("DeleteEventBus", object{"Name": "b"}, "ValidationException", "Event bus can't be deleted since it has rules.")
-	w.do("PutTargets", object{"Rule": "r", "EventBusName": "b", "Targets": []object{{"Id": "1", "Arn": queueARN}}})
-	w.fails("DeleteRule", object{"Name": "r", "EventBusName": "b"}, "ValidationException", "Rule can't be deleted since it has targets.")
-	if names := fmt.Sprint(w.do("ListRuleNamesByTarget", object{"TargetArn": queueARN, "EventBusName": "b"})["RuleNames"]); names != "[r]" {
+	w.Fails("DeleteEventBus", object{"Name": "b"}, "ValidationException", "Event bus can't be deleted since it has rules.")
+	w.Do("PutTargets", object{"Rule": "r", "EventBusName": "b", "Targets": []object{{"Id": "1", "Arn": queueARN}}})
+	w.Fails("DeleteRule", object{"Name": "r", "EventBusName": "b"}, "ValidationException", "Rule can't be deleted since it has targets.")
+	if names := fmt.Sprint(w.Do("ListRuleNamesByTarget", object{"TargetArn": queueARN, "EventBusName": "b"})["RuleNames"]); names != "[r]" {
 		t.Errorf("rules of the queue: %s", names)
 	}
-	out := w.do("RemoveTargets", object{"Rule": "r", "EventBusName": "b", "Ids": []string{"1", "2"}})
+	out := w.Do("RemoveTargets", object{"Rule": "r", "EventBusName": "b", "Ids": []string{"1", "2"}})
 	if out["FailedEntryCount"] != 1.0 {
 		t.Errorf("removed %v", out)
 	}
-	w.do("DeleteRule", object{"Name": "r", "EventBusName": "b"})
-	w.do("DeleteRule", object{"Name": "r", "EventBusName": "b"})
-	w.do("DeleteEventBus", object{"Name": "b"})
-	w.fails("DescribeRule", object{"Name": "r"}, "ResourceNotFoundException", "Rule r does not exist on EventBus default.")
-	w.do("PutRule", object{"Name": "r", "EventPattern": `{"source":["a"]}`})
-	w.do("DisableRule", object{"Name": "r"})
-	if state := w.do("DescribeRule", object{"Name": "r"})["State"]; state != "DISABLED" {
+	w.Do("DeleteRule", object{"Name": "r", "EventBusName": "b"})
+	w.Do("DeleteRule", object{"Name": "r", "EventBusName": "b"})
+	w.Do("DeleteEventBus", object{"Name": "b"})
+	w.Fails("DescribeRule", object{"Name": "r"}, "ResourceNotFoundException", "Rule r does not exist on EventBus default.")
+	w.Do("PutRule", object{"Name": "r", "EventPattern": `{"source":["a"]}`})
+	w.Do("DisableRule", object{"Name": "r"})
+	if state := w.Do("DescribeRule", object{"Name": "r"})["State"]; state != "DISABLED" {
 		t.Errorf("state %v", state)
 	}
 }
@@ -55,14 +55,14 @@ func TestBusesAndRules(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	w := newWorld(t)
 	defer w.close()
-	w.do("CreateEventBus", object{"Name": "b"})
+	w.Do("CreateEventBus", object{"Name": "b"})
 	w.rule("r", `{"source":["a"]}`)
-	w.fails("PutRule", object{"Name": "x"}, "ValidationException", "Parameter(s) EventPattern or ScheduleExpression must be specified.")
-	w.fails("PutRule", object{"Name": "x", "ScheduleExpression": "rate(1 minutes)"}, "ValidationException", "Parameter ScheduleExpression is not valid.")
-	w.fails("PutRule", object{"Name": "x", "EventBusName": "b", "ScheduleExpression": "rate(1 minute)"}, "ValidationException", "ScheduleExpression is supported only on the default event bus.")
-	w.fails("PutRule", object{"Name": "x", "EventPattern": `{"source":"a"}`}, "InvalidEventPatternException", `Event pattern is not valid. Reason: "source" must be an object or an array`)
-	w.fails("PutRule", object{"Name": "x", "EventBusName": "none", "EventPattern": `{"source":["a"]}`}, "ResourceNotFoundException", "Event bus none does not exist.")
-	w.fails("CreateArchive", object{"ArchiveName": "a", "EventSourceArn": "arn:aws:events:us-east-1:000000000000:event-bus/default"}, "NotImplemented", "events:CreateArchive")
+	w.Fails("PutRule", object{"Name": "x"}, "ValidationException", "Parameter(s) EventPattern or ScheduleExpression must be specified.")
+	w.Fails("PutRule", object{"Name": "x", "ScheduleExpression": "rate(1 minutes)"}, "ValidationException", "Parameter ScheduleExpression is not valid.")
+	w.Fails("PutRule", object{"Name": "x", "EventBusName": "b", "ScheduleExpression": "rate(1 minute)"}, "ValidationException", "ScheduleExpression is supported only on the default event bus.")
+	w.Fails("PutRule", object{"Name": "x", "EventPattern": `{"source":"a"}`}, "InvalidEventPatternException", `Event pattern is not valid. Reason: "source" must be an object or an array`)
+	w.Fails("PutRule", object{"Name": "x", "EventBusName": "none", "EventPattern": `{"source":["a"]}`}, "ResourceNotFoundException", "Event bus none does not exist.")
+	w.Fails("CreateArchive", object{"ArchiveName": "a", "EventSourceArn": "arn:aws:events:us-east-1:000000000000:event-bus/default"}, "NotImplemented", "events:CreateArchive")
 	states := "arn:aws:states:us-east-1:000000000000:stateMachine:m"
 	for message, target := range map[string]object{
 		"Newel does not deliver events to arn:aws:kinesis":            {"Arn": "arn:aws:kinesis:us-east-1:000000000000:stream/s"},
@@ -77,9 +77,9 @@ func TestRefusals(t *testing.T) {
 		"cannot be a target of its own rules":                         {"Arn": "arn:aws:events:us-east-1:000000000000:event-bus/default"},
 	} {
 		target["Id"] = "1"
-		w.fails("PutTargets", object{"Rule": "r", "Targets": []object{target}}, "ValidationException", message)
+		w.Fails("PutTargets", object{"Rule": "r", "Targets": []object{target}}, "ValidationException", message)
 	}
-	w.fails("PutEvents", object{"Entries": []object{{"Source": "a", "DetailType": "t", "Detail": `{"x":"` + strings.Repeat("x", sizeMax) + `"}`}}}, "ValidationException", "Total size of the entries in the request is over the limit.")
+	w.Fails("PutEvents", object{"Entries": []object{{"Source": "a", "DetailType": "t", "Detail": `{"x":"` + strings.Repeat("x", sizeMax) + `"}`}}}, "ValidationException", "Total size of the entries in the request is over the limit.")
 	got := fmt.Sprint(w.put(object{"DetailType": "t", "Detail": "{}"}, object{"Source": "a", "Detail": "{}"}, object{"Source": "a", "DetailType": "t"},
 		object{"Source": "a", "DetailType": "t", "Detail": "[]"}, object{"Source": "aws.ec2", "DetailType": "t", "Detail": "{}"}))
 	for _, want := range []string{"Source is a required argument.", "DetailType is a required argument.", "Detail is a required argument.", "MalformedDetail", "NotAuthorizedForSourceException"} {
@@ -87,8 +87,8 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("no %s in %s", want, got)
 		}
 	}
-	w.fails("TestEventPattern", object{"EventPattern": `{"a":["b"]}`, "Event": "x"}, "ValidationException", "Parameter Event is not valid.")
-	if !w.do("TestEventPattern", object{"EventPattern": `{"a":["b"]}`, "Event": `{"a":"b"}`})["Result"].(bool) {
+	w.Fails("TestEventPattern", object{"EventPattern": `{"a":["b"]}`, "Event": "x"}, "ValidationException", "Parameter Event is not valid.")
+	if !w.Do("TestEventPattern", object{"EventPattern": `{"a":["b"]}`, "Event": `{"a":"b"}`})["Result"].(bool) {
 		t.Error("the event does not match its pattern")
 	}
 }
@@ -97,7 +97,7 @@ func TestTargets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.close()
-		w.do("CreateEventBus", object{"Name": "other"})
+		w.Do("CreateEventBus", object{"Name": "other"})
 		role := "arn:aws:iam::000000000000:role/r"
 		w.rule("all", `{"source":[{"prefix":"my."}]}`,
 			object{"Id": "sfn", "Arn": "arn:aws:states:us-east-1:000000000000:stateMachine:m", "RoleArn": role, "InputPath": "$.detail"},
@@ -106,9 +106,9 @@ func TestTargets(t *testing.T) {
 				"InputPathsMap": object{"n": "$.detail.n", "o": "$.detail", "gone": "$.detail.gone"}, "InputTemplate": `{"n":<n>,"text":"n is <n> <gone>of <aws.events.rule-name>","o":<o>,"gone":<gone>}`}},
 			object{"Id": "logs", "Arn": "arn:aws:logs:us-east-1:000000000000:log-group:/aws/events/g:*"},
 		)
-		w.do("PutTargets", object{"Rule": "all", "Targets": []object{{"Id": "bus", "Arn": "arn:aws:events:us-east-1:000000000000:event-bus/other"}}})
-		w.do("PutRule", object{"Name": "copy", "EventBusName": "other", "EventPattern": `{"source":["my.app"]}`})
-		w.do("PutTargets", object{"Rule": "copy", "EventBusName": "other", "Targets": []object{{"Id": "q", "Arn": queueARN}}})
+		w.Do("PutTargets", object{"Rule": "all", "Targets": []object{{"Id": "bus", "Arn": "arn:aws:events:us-east-1:000000000000:event-bus/other"}}})
+		w.Do("PutRule", object{"Name": "copy", "EventBusName": "other", "EventPattern": `{"source":["my.app"]}`})
+		w.Do("PutTargets", object{"Rule": "copy", "EventBusName": "other", "Targets": []object{{"Id": "q", "Arn": queueARN}}})
 		w.put(object{"Source": "my.app", "DetailType": "t", "Detail": ` {"n" : 1.50} `, "Resources": []string{"a"}, "Time": 1700000000})
 		synctest.Wait()
 		slices.Sort(w.calls)
@@ -229,21 +229,21 @@ func TestSchedules(t *testing.T) {
 		w := newWorld(t)
 		target := object{"Id": "1", "Arn": queueARN, "InputPath": "$.time"}
 		for name, expression := range map[string]string{"five": "rate(5 minutes)", "noon": "cron(0 12 * * ? *)"} {
-			w.do("PutRule", object{"Name": name, "ScheduleExpression": expression})
-			w.do("PutTargets", object{"Rule": name, "Targets": []object{target}})
+			w.Do("PutRule", object{"Name": name, "ScheduleExpression": expression})
+			w.Do("PutTargets", object{"Rule": name, "Targets": []object{target}})
 		}
 		time.Sleep(12 * time.Minute)
 		synctest.Wait()
 		if got := strings.Join(w.drain("q"), " "); got != `"2000-01-01T00:05:00Z" "2000-01-01T00:10:00Z"` {
 			t.Errorf("in 12 minutes: %s", got)
 		}
-		w.do("DisableRule", object{"Name": "five"})
+		w.Do("DisableRule", object{"Name": "five"})
 		time.Sleep(12 * time.Hour)
 		synctest.Wait()
 		if got := strings.Join(w.drain("q"), " "); got != `"2000-01-01T12:00:00Z"` {
 			t.Errorf("in 12 hours: %s", got)
 		}
-		w.do("EnableRule", object{"Name": "five"})
+		w.Do("EnableRule", object{"Name": "five"})
 		w.close()
 		time.Sleep(16 * time.Minute) // down at 12:17, 12:22 and 12:27
 		w.open()
@@ -280,7 +280,7 @@ func TestCouldMatch(t *testing.T) {
 	if !could() {
 		t.Error("forgotten after a restart")
 	}
-	w.do("DisableRule", object{"Name": "r"})
+	w.Do("DisableRule", object{"Name": "r"})
 	if could() {
 		t.Error("an event could match a disabled rule")
 	}

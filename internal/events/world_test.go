@@ -2,29 +2,28 @@ package events
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"log/slog"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/service"
+	"github.com/newel-run/newel/internal/service/servicetest"
 	"github.com/newel-run/newel/internal/sqs"
 	"github.com/newel-run/newel/internal/store"
 	"github.com/newel-run/newel/internal/store/memory"
 )
 
-const account, region = "000000000000", "us-east-1"
+const account, region = servicetest.Account, servicetest.Region
 
 const queueARN = "arn:aws:sqs:us-east-1:000000000000:q"
 
-type object = map[string]any
+type object = servicetest.Object
 
 // world is EventBridge with SQS and a recorder of all other calls behind it.
 type world struct {
+	*servicetest.Client
 	t      testing.TB
 	store  store.Store
 	events *Service
@@ -47,6 +46,7 @@ func newWorld(t testing.TB) *world {
 }
 
 func (w *world) open() {
+	w.Client = &servicetest.Client{T: w.t, Service: "events", Caller: aws.CallerFunc(w.call)}
 	env := &service.Env{Store: w.store, Now: time.Now, Log: slog.New(slog.DiscardHandler), Account: account, Region: region,
 		BaseURL: func() string { return "http://127.0.0.1:4566" }, Caller: aws.CallerFunc(w.call)}
 	w.sqs, w.events = sqs.New(env), New(env)
@@ -86,52 +86,21 @@ func (w *world) try(serviceName, operation string, in object) (object, error) {
 }
 
 func (w *world) tryAs(principal, serviceName, operation string, in object) (object, error) {
-	input, err := json.Marshal(in)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	out, err := w.call(context.Background(), &aws.Request{Service: serviceName, Operation: operation, Account: account, Region: region, Principal: principal, Input: input})
-	if err != nil {
-		return nil, err
-	}
-	b, err := service.Marshal(out.Value)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	var o object
-	return o, json.Unmarshal(b, &o)
-}
-
-func (w *world) do(operation string, in object) object {
-	w.t.Helper()
-	out, err := w.try("events", operation, in)
-	if err != nil {
-		w.t.Fatalf("%s %v: %v", operation, in, err)
-	}
-	return out
-}
-
-func (w *world) fails(operation string, in object, code, message string) {
-	w.t.Helper()
-	_, err := w.try("events", operation, in)
-	var e *aws.Error
-	if !errors.As(err, &e) || e.Code != code || !strings.Contains(e.Message, message) {
-		w.t.Errorf("%s %v: got %v, want %s %q", operation, in, err, code, message)
-	}
+	return servicetest.Call(w.t, aws.CallerFunc(w.call), &aws.Request{Service: serviceName, Operation: operation, Principal: principal}, in)
 }
 
 // rule makes a rule with targets.
 func (w *world) rule(name, pattern string, targets ...object) {
 	w.t.Helper()
-	w.do("PutRule", object{"Name": name, "EventPattern": pattern})
+	w.Do("PutRule", object{"Name": name, "EventPattern": pattern})
 	if len(targets) > 0 {
-		w.do("PutTargets", object{"Rule": name, "Targets": targets})
+		w.Do("PutTargets", object{"Rule": name, "Targets": targets})
 	}
 }
 
 func (w *world) put(entries ...object) []any {
 	w.t.Helper()
-	return w.do("PutEvents", object{"Entries": entries})["Entries"].([]any)
+	return w.Do("PutEvents", object{"Entries": entries})["Entries"].([]any)
 }
 
 // drain takes everything that is in a queue now.

@@ -1,23 +1,19 @@
 package logs
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/service"
-	"github.com/newel-run/newel/internal/store/memory"
+	"github.com/newel-run/newel/internal/service/servicetest"
 )
 
-type object = map[string]any
+type object = servicetest.Object
 
 type world struct {
+	*servicetest.Client
 	t   testing.TB
 	s   *service.Service
 	env *service.Env
@@ -26,45 +22,10 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	w := &world{t: t, now: time.UnixMilli(1_700_000_000_000)}
-	w.env = &service.Env{Store: memory.New(memory.Options{Partitions: 8, RunTwice: true}), Log: slog.New(slog.DiscardHandler),
-		Now: func() time.Time { return w.now }, BaseURL: func() string { return "http://127.0.0.1:4566" }}
+	w.env = servicetest.Env(func() time.Time { return w.now })
 	w.s = New(w.env)
+	w.Client = &servicetest.Client{T: t, Service: "logs", Caller: w.s}
 	return w
-}
-
-func (w *world) call(operation string, in object) (object, error) {
-	input, err := json.Marshal(in)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	out, err := w.s.Call(context.Background(), &aws.Request{Service: "logs", Operation: operation, Account: "000000000000", Region: "us-east-1", Input: input})
-	if err != nil {
-		return nil, err
-	}
-	b, err := service.Marshal(out.Value)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	var o object
-	return o, json.Unmarshal(b, &o)
-}
-
-func (w *world) do(operation string, in object) object {
-	w.t.Helper()
-	out, err := w.call(operation, in)
-	if err != nil {
-		w.t.Fatalf("%s %v: %v", operation, in, err)
-	}
-	return out
-}
-
-func (w *world) fails(operation string, in object, code, message string) {
-	w.t.Helper()
-	_, err := w.call(operation, in)
-	var e *aws.Error
-	if !errors.As(err, &e) || e.Code != code || !strings.Contains(e.Message, message) {
-		w.t.Errorf("%s %v: got %v, want %s: %s", operation, in, err, code, message)
-	}
 }
 
 // with returns a request about group "g" and stream "s".
@@ -77,8 +38,8 @@ func with(members object) object {
 }
 
 func (w *world) setUp() {
-	w.do("CreateLogGroup", object{"logGroupName": "g"})
-	w.do("CreateLogStream", with(nil))
+	w.Do("CreateLogGroup", object{"logGroupName": "g"})
+	w.Do("CreateLogStream", with(nil))
 }
 
 // put puts messages of the form "+SECONDS text", with times after the world's.
@@ -91,7 +52,7 @@ func (w *world) put(stream string, lines ...string) object {
 		fmt.Sscan(at, &s)
 		events = append(events, object{"timestamp": w.now.UnixMilli() + 1000*s, "message": text})
 	}
-	return w.do("PutLogEvents", with(object{"logStreamName": stream, "logEvents": events}))
+	return w.Do("PutLogEvents", with(object{"logStreamName": stream, "logEvents": events}))
 }
 
 func messages(out object) string {
@@ -112,28 +73,28 @@ func (w *world) got(out object, want string) object {
 
 func TestGroups(t *testing.T) {
 	w := newWorld(t)
-	w.do("CreateLogGroup", object{"logGroupName": "/aws/lambda/b", "tags": object{"k": "v"}})
-	w.do("CreateLogGroup", object{"logGroupName": "/aws/lambda/a"})
-	w.do("CreateLogGroup", object{"logGroupName": "/aws/lambda/a-1"})
-	w.fails("CreateLogGroup", object{"logGroupName": "/aws/lambda/a"}, "ResourceAlreadyExistsException", "The specified log group already exists")
-	w.fails("CreateLogGroup", object{"logGroupName": "a b"}, "InvalidParameterException", "1 validation error detected: Value 'a b' at 'logGroupName' failed to satisfy constraint: Member must satisfy regular expression pattern")
-	w.fails("DeleteLogGroup", object{"logGroupName": "x"}, "ResourceNotFoundException", "The specified log group does not exist.")
-	w.do("PutRetentionPolicy", object{"logGroupName": "/aws/lambda/b", "retentionInDays": 14})
-	w.fails("PutRetentionPolicy", object{"logGroupName": "/aws/lambda/b", "retentionInDays": 2}, "InvalidParameterException", "Member must satisfy enum value set: [1, 3, 5,")
-	out := w.do("DescribeLogGroups", object{"logGroupNamePrefix": "/aws/lambda/", "limit": 2})
+	w.Do("CreateLogGroup", object{"logGroupName": "/aws/lambda/b", "tags": object{"k": "v"}})
+	w.Do("CreateLogGroup", object{"logGroupName": "/aws/lambda/a"})
+	w.Do("CreateLogGroup", object{"logGroupName": "/aws/lambda/a-1"})
+	w.Fails("CreateLogGroup", object{"logGroupName": "/aws/lambda/a"}, "ResourceAlreadyExistsException", "The specified log group already exists")
+	w.Fails("CreateLogGroup", object{"logGroupName": "a b"}, "InvalidParameterException", "1 validation error detected: Value 'a b' at 'logGroupName' failed to satisfy constraint: Member must satisfy regular expression pattern")
+	w.Fails("DeleteLogGroup", object{"logGroupName": "x"}, "ResourceNotFoundException", "The specified log group does not exist.")
+	w.Do("PutRetentionPolicy", object{"logGroupName": "/aws/lambda/b", "retentionInDays": 14})
+	w.Fails("PutRetentionPolicy", object{"logGroupName": "/aws/lambda/b", "retentionInDays": 2}, "InvalidParameterException", "Member must satisfy enum value set: [1, 3, 5,")
+	out := w.Do("DescribeLogGroups", object{"logGroupNamePrefix": "/aws/lambda/", "limit": 2})
 	list := out["logGroups"].([]any)
 	if len(list) != 2 || list[0].(object)["logGroupName"] != "/aws/lambda/a" || list[1].(object)["logGroupName"] != "/aws/lambda/a-1" {
 		t.Errorf("first page %v", list)
 	}
-	list = w.do("DescribeLogGroups", object{"logGroupNamePrefix": "/aws/lambda/", "limit": 2, "nextToken": out["nextToken"]})["logGroups"].([]any)
+	list = w.Do("DescribeLogGroups", object{"logGroupNamePrefix": "/aws/lambda/", "limit": 2, "nextToken": out["nextToken"]})["logGroups"].([]any)
 	want := object{"logGroupName": "/aws/lambda/b", "creationTime": 1.7e12, "retentionInDays": 14.0, "metricFilterCount": 0.0, "storedBytes": 0.0,
 		"arn": "arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/b:*", "logGroupArn": "arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/b", "logGroupClass": "STANDARD"}
 	if len(list) != 1 || fmt.Sprint(list[0]) != fmt.Sprint(want) {
 		t.Errorf("second page %v", list)
 	}
-	w.do("DeleteRetentionPolicy", object{"logGroupName": "/aws/lambda/b"})
-	w.do("DeleteLogGroup", object{"logGroupName": "/aws/lambda/a"})
-	list = w.do("DescribeLogGroups", object{"logGroupNamePattern": "LAMBDA"})["logGroups"].([]any)
+	w.Do("DeleteRetentionPolicy", object{"logGroupName": "/aws/lambda/b"})
+	w.Do("DeleteLogGroup", object{"logGroupName": "/aws/lambda/a"})
+	list = w.Do("DescribeLogGroups", object{"logGroupNamePattern": "LAMBDA"})["logGroups"].([]any)
 	if len(list) != 2 || list[1].(object)["retentionInDays"] != nil {
 		t.Errorf("after deletion %v", list)
 	}
@@ -141,16 +102,16 @@ func TestGroups(t *testing.T) {
 
 func TestTags(t *testing.T) {
 	w := newWorld(t)
-	w.do("CreateLogGroup", object{"logGroupName": "g", "tags": object{"a": "1", "b": "2"}})
-	w.do("TagLogGroup", object{"logGroupName": "g", "tags": object{"c": "3"}})
-	w.do("UntagLogGroup", object{"logGroupName": "g", "tags": []string{"a"}})
+	w.Do("CreateLogGroup", object{"logGroupName": "g", "tags": object{"a": "1", "b": "2"}})
+	w.Do("TagLogGroup", object{"logGroupName": "g", "tags": object{"c": "3"}})
+	w.Do("UntagLogGroup", object{"logGroupName": "g", "tags": []string{"a"}})
 	const arn = "arn:aws:logs:us-east-1:000000000000:log-group:g"
-	w.do("TagResource", object{"resourceArn": arn, "tags": object{"d": "4"}})
-	w.do("UntagResource", object{"resourceArn": arn + ":*", "tagKeys": []string{"b"}})
-	if got := fmt.Sprint(w.do("ListTagsForResource", object{"resourceArn": arn})["tags"]); got != "map[c:3 d:4]" {
+	w.Do("TagResource", object{"resourceArn": arn, "tags": object{"d": "4"}})
+	w.Do("UntagResource", object{"resourceArn": arn + ":*", "tagKeys": []string{"b"}})
+	if got := fmt.Sprint(w.Do("ListTagsForResource", object{"resourceArn": arn})["tags"]); got != "map[c:3 d:4]" {
 		t.Errorf("tags %s", got)
 	}
-	if got := fmt.Sprint(w.do("ListTagsLogGroup", object{"logGroupName": "g"})["tags"]); got != "map[c:3 d:4]" {
+	if got := fmt.Sprint(w.Do("ListTagsLogGroup", object{"logGroupName": "g"})["tags"]); got != "map[c:3 d:4]" {
 		t.Errorf("tags %s", got)
 	}
 }
@@ -158,16 +119,16 @@ func TestTags(t *testing.T) {
 func TestStreams(t *testing.T) {
 	w := newWorld(t)
 	w.setUp()
-	w.fails("CreateLogStream", with(nil), "ResourceAlreadyExistsException", "The specified log stream already exists")
-	w.fails("CreateLogStream", with(object{"logStreamName": "a:b"}), "InvalidParameterException", "'logStreamName'")
-	w.fails("CreateLogStream", with(object{"logGroupName": "none"}), "ResourceNotFoundException", "The specified log group does not exist.")
-	w.fails("PutLogEvents", with(object{"logStreamName": "none", "logEvents": []object{{"timestamp": 1, "message": "m"}}}), "ResourceNotFoundException", "The specified log stream does not exist.")
-	w.do("CreateLogStream", with(object{"logStreamName": "s2"}))
+	w.Fails("CreateLogStream", with(nil), "ResourceAlreadyExistsException", "The specified log stream already exists")
+	w.Fails("CreateLogStream", with(object{"logStreamName": "a:b"}), "InvalidParameterException", "'logStreamName'")
+	w.Fails("CreateLogStream", with(object{"logGroupName": "none"}), "ResourceNotFoundException", "The specified log group does not exist.")
+	w.Fails("PutLogEvents", with(object{"logStreamName": "none", "logEvents": []object{{"timestamp": 1, "message": "m"}}}), "ResourceNotFoundException", "The specified log stream does not exist.")
+	w.Do("CreateLogStream", with(object{"logStreamName": "s2"}))
 	w.put("s2", "0 a")
 	w.put("s", "1 b", "2 c")
 	names := func(in object) string {
 		var list []string
-		for _, s := range w.do("DescribeLogStreams", in)["logStreams"].([]any) {
+		for _, s := range w.Do("DescribeLogStreams", in)["logStreams"].([]any) {
 			list = append(list, s.(object)["logStreamName"].(string))
 		}
 		return strings.Join(list, " ")
@@ -181,15 +142,15 @@ func TestStreams(t *testing.T) {
 	if got := names(object{"logGroupIdentifier": "arn:aws:logs:us-east-1:000000000000:log-group:g:*", "logStreamNamePrefix": "s2", "descending": true}); got != "s2" {
 		t.Error(got)
 	}
-	s := w.do("DescribeLogStreams", object{"logGroupName": "g", "limit": 1})["logStreams"].([]any)[0].(object)
+	s := w.Do("DescribeLogStreams", object{"logGroupName": "g", "limit": 1})["logStreams"].([]any)[0].(object)
 	if s["firstEventTimestamp"] != 1.700000001e12 || s["lastEventTimestamp"] != 1.700000002e12 || s["arn"] != "arn:aws:logs:us-east-1:000000000000:log-group:g:log-stream:s" {
 		t.Errorf("stream %v", s)
 	}
-	w.do("DeleteLogStream", with(nil))
-	w.got(w.do("FilterLogEvents", object{"logGroupName": "g"}), "a")
-	w.do("CreateLogStream", with(nil))
-	w.got(w.do("GetLogEvents", with(nil)), "")
-	if b := w.do("DescribeLogGroups", nil)["logGroups"].([]any)[0].(object)["storedBytes"]; b != 27.0 {
+	w.Do("DeleteLogStream", with(nil))
+	w.got(w.Do("FilterLogEvents", object{"logGroupName": "g"}), "a")
+	w.Do("CreateLogStream", with(nil))
+	w.got(w.Do("GetLogEvents", with(nil)), "")
+	if b := w.Do("DescribeLogGroups", nil)["logGroups"].([]any)[0].(object)["storedBytes"]; b != 27.0 {
 		t.Errorf("stored bytes %v", b)
 	}
 }
@@ -198,38 +159,38 @@ func TestGetLogEventsPages(t *testing.T) {
 	w := newWorld(t)
 	w.setUp()
 	w.put("s", "0 a", "1 b", "1 c", "2 d", "3 e")
-	head := w.got(w.do("GetLogEvents", with(object{"startFromHead": true, "limit": 2})), "a b")
-	second := w.got(w.do("GetLogEvents", with(object{"nextToken": head["nextForwardToken"], "limit": 2})), "c d")
-	third := w.got(w.do("GetLogEvents", with(object{"nextToken": second["nextForwardToken"], "limit": 2})), "e")
-	end := w.got(w.do("GetLogEvents", with(object{"nextToken": third["nextForwardToken"], "limit": 2})), "")
+	head := w.got(w.Do("GetLogEvents", with(object{"startFromHead": true, "limit": 2})), "a b")
+	second := w.got(w.Do("GetLogEvents", with(object{"nextToken": head["nextForwardToken"], "limit": 2})), "c d")
+	third := w.got(w.Do("GetLogEvents", with(object{"nextToken": second["nextForwardToken"], "limit": 2})), "e")
+	end := w.got(w.Do("GetLogEvents", with(object{"nextToken": third["nextForwardToken"], "limit": 2})), "")
 	if end["nextForwardToken"] != third["nextForwardToken"] {
 		t.Error("at the end the token must stay the same")
 	}
 	w.put("s", "4 f")
-	w.got(w.do("GetLogEvents", with(object{"nextToken": end["nextForwardToken"]})), "f")
-	w.got(w.do("GetLogEvents", with(object{"nextToken": third["nextBackwardToken"], "limit": 2})), "c d")
-	tail := w.got(w.do("GetLogEvents", with(object{"limit": 2})), "e f")
-	w.got(w.do("GetLogEvents", with(object{"nextToken": tail["nextBackwardToken"], "limit": 3})), "b c d")
+	w.got(w.Do("GetLogEvents", with(object{"nextToken": end["nextForwardToken"]})), "f")
+	w.got(w.Do("GetLogEvents", with(object{"nextToken": third["nextBackwardToken"], "limit": 2})), "c d")
+	tail := w.got(w.Do("GetLogEvents", with(object{"limit": 2})), "e f")
+	w.got(w.Do("GetLogEvents", with(object{"nextToken": tail["nextBackwardToken"], "limit": 3})), "b c d")
 	start := w.now.UnixMilli()
-	w.got(w.do("GetLogEvents", with(object{"startTime": start + 1000, "endTime": start + 3000})), "b c d")
+	w.got(w.Do("GetLogEvents", with(object{"startTime": start + 1000, "endTime": start + 3000})), "b c d")
 	if f := tail["nextForwardToken"].(string); !strings.HasPrefix(f, "f/") || len(strings.Split(f, "/")[1]) != 56 {
 		t.Errorf("token %s", f)
 	}
-	w.fails("GetLogEvents", with(object{"nextToken": "x"}), "InvalidParameterException", "The specified nextToken is invalid.")
+	w.Fails("GetLogEvents", with(object{"nextToken": "x"}), "InvalidParameterException", "The specified nextToken is invalid.")
 }
 
 func TestFollowingAnEmptyStreamSeesWhatComes(t *testing.T) {
 	w := newWorld(t)
 	w.setUp()
-	token := w.got(w.do("GetLogEvents", with(nil)), "")["nextForwardToken"]
+	token := w.got(w.Do("GetLogEvents", with(nil)), "")["nextForwardToken"]
 	w.put("s", "0 a")
-	w.got(w.do("GetLogEvents", with(object{"nextToken": token})), "a")
+	w.got(w.Do("GetLogEvents", with(object{"nextToken": token})), "a")
 }
 
 func TestFilterLogEvents(t *testing.T) {
 	w := newWorld(t)
 	w.setUp()
-	w.do("CreateLogStream", with(object{"logStreamName": "t"}))
+	w.Do("CreateLogStream", with(object{"logStreamName": "t"}))
 	w.put("s", "0 a", "2 c", "4 ERROR")
 	w.put("t", "1 b", "3 d")
 	group := func(members object) object {
@@ -238,18 +199,18 @@ func TestFilterLogEvents(t *testing.T) {
 		return in
 	}
 	start := w.now.UnixMilli()
-	out := w.got(w.do("FilterLogEvents", group(object{"limit": 3})), "a b c")
-	w.got(w.do("FilterLogEvents", group(object{"nextToken": out["nextToken"]})), "d ERROR")
-	w.got(w.do("FilterLogEvents", group(object{"logStreamNames": []string{"t"}})), "b d")
-	w.got(w.do("FilterLogEvents", group(object{"logStreamNamePrefix": "s"})), "a c ERROR")
-	w.got(w.do("FilterLogEvents", group(object{"startTime": start + 1000, "endTime": start + 3000})), "b c d")
-	out = w.got(w.do("FilterLogEvents", group(object{"filterPattern": "ERROR"})), "ERROR")
+	out := w.got(w.Do("FilterLogEvents", group(object{"limit": 3})), "a b c")
+	w.got(w.Do("FilterLogEvents", group(object{"nextToken": out["nextToken"]})), "d ERROR")
+	w.got(w.Do("FilterLogEvents", group(object{"logStreamNames": []string{"t"}})), "b d")
+	w.got(w.Do("FilterLogEvents", group(object{"logStreamNamePrefix": "s"})), "a c ERROR")
+	w.got(w.Do("FilterLogEvents", group(object{"startTime": start + 1000, "endTime": start + 3000})), "b c d")
+	out = w.got(w.Do("FilterLogEvents", group(object{"filterPattern": "ERROR"})), "ERROR")
 	e := out["events"].([]any)[0].(object)
 	if e["logStreamName"] != "s" || e["ingestionTime"] != 1.7e12 || len(e["eventId"].(string)) != 56 || out["nextToken"] != nil {
 		t.Errorf("event %v", e)
 	}
-	w.fails("FilterLogEvents", group(object{"filterPattern": "[a, b]"}), "InvalidParameterException", "Newel does not implement filter patterns for space-delimited fields")
-	w.fails("FilterLogEvents", group(object{"logStreamNames": []string{"none"}}), "ResourceNotFoundException", "log stream")
+	w.Fails("FilterLogEvents", group(object{"filterPattern": "[a, b]"}), "InvalidParameterException", "Newel does not implement filter patterns for space-delimited fields")
+	w.Fails("FilterLogEvents", group(object{"logStreamNames": []string{"none"}}), "ResourceNotFoundException", "log stream")
 }
 
 func TestPutLogEventsRefusesAndRejects(t *testing.T) {
@@ -267,18 +228,18 @@ func TestPutLogEventsRefusesAndRejects(t *testing.T) {
 		{[]object{{"timestamp": now, "message": ""}}, "Value '' at 'logEvents.1.member.message' failed to satisfy constraint: Member must have length greater than or equal to 1"},
 		{nil, "logEvents"},
 	} {
-		w.fails("PutLogEvents", with(object{"logEvents": c.events}), "InvalidParameterException", c.text)
+		w.Fails("PutLogEvents", with(object{"logEvents": c.events}), "InvalidParameterException", c.text)
 	}
 	old := now - 14*day
-	out := w.do("PutLogEvents", with(object{"logEvents": []object{event(old - 2), event(old - 1), event(old)}}))
+	out := w.Do("PutLogEvents", with(object{"logEvents": []object{event(old - 2), event(old - 1), event(old)}}))
 	if got := fmt.Sprint(out["rejectedLogEventsInfo"]); got != "map[tooOldLogEventEndIndex:2]" {
 		t.Errorf("too old: %s", got)
 	}
-	out = w.do("PutLogEvents", with(object{"logEvents": []object{event(now), event(now + 7200_000), event(now + 7200_001)}}))
+	out = w.Do("PutLogEvents", with(object{"logEvents": []object{event(now), event(now + 7200_000), event(now + 7200_001)}}))
 	if got := fmt.Sprint(out["rejectedLogEventsInfo"]); got != "map[tooNewLogEventStartIndex:2]" {
 		t.Errorf("too new: %s", got)
 	}
-	w.got(w.do("GetLogEvents", with(nil)), fmt.Sprint(old, now, now+7200_000))
+	w.got(w.Do("GetLogEvents", with(nil)), fmt.Sprint(old, now, now+7200_000))
 }
 
 func TestRetention(t *testing.T) {
@@ -287,13 +248,13 @@ func TestRetention(t *testing.T) {
 	w.put("s", "0 a")
 	w.now = w.now.Add(12 * time.Hour)
 	w.put("s", "0 b")
-	w.do("PutRetentionPolicy", object{"logGroupName": "g", "retentionInDays": 1})
+	w.Do("PutRetentionPolicy", object{"logGroupName": "g", "retentionInDays": 1})
 	w.now = w.now.Add(13 * time.Hour)
-	w.got(w.do("GetLogEvents", with(nil)), "b")
-	w.got(w.do("FilterLogEvents", object{"logGroupName": "g"}), "b")
+	w.got(w.Do("GetLogEvents", with(nil)), "b")
+	w.got(w.Do("FilterLogEvents", object{"logGroupName": "g"}), "b")
 	w.put("s", "0 c")
-	w.do("DeleteRetentionPolicy", object{"logGroupName": "g"})
-	w.got(w.do("GetLogEvents", with(nil)), "b c")
+	w.Do("DeleteRetentionPolicy", object{"logGroupName": "g"})
+	w.got(w.Do("GetLogEvents", with(nil)), "b c")
 }
 
 func TestPatterns(t *testing.T) {

@@ -20,7 +20,7 @@ func TestSignature(t *testing.T) {
 		w := newWorld(t)
 		arn, q := w.topic("t", members{"SignatureVersion": "2"}), w.queue("q")
 		w.subscribe(arn, "sqs", q, nil)
-		w.do("Publish", members{"TopicArn": arn, "Message": "m", "Subject": "s"})
+		w.Do("Publish", members{"TopicArn": arn, "Message": "m", "Subject": "s"})
 		var m map[string]string
 		if err := json.Unmarshal([]byte(body(w.receive(q, 1)[0])), &m); err != nil {
 			t.Fatal(err)

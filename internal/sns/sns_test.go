@@ -20,28 +20,28 @@ func TestTopics(t *testing.T) {
 	if again := w.topic("t", nil); again != arn {
 		t.Errorf("the same topic has the ARNs %s and %s", arn, again)
 	}
-	w.fails("CreateTopic", members{"Name": "t", "Attributes": members{"DisplayName": "b"}}, "InvalidParameter", "Topic already exists with different attributes")
-	w.fails("CreateTopic", members{"Name": "not valid"}, "InvalidParameter", "Invalid parameter: Topic Name")
-	w.fails("CreateTopic", members{"Name": "t", "Attributes": members{"FifoTopic": "true"}}, "InvalidParameter", "Fifo Topic names must end with .fifo")
-	w.fails("CreateTopic", members{"Name": "u", "Attributes": members{"Nope": "1"}}, "InvalidParameter", "Invalid parameter: AttributeName")
-	w.fails("SetTopicAttributes", members{"TopicArn": arn, "AttributeName": "Policy", "AttributeValue": "{"}, "InvalidParameter", "Policy")
-	w.fails("GetTopicAttributes", members{"TopicArn": arn + "x"}, "NotFound", "Topic does not exist")
-	w.fails("GetTopicAttributes", members{"TopicArn": "t"}, "InvalidParameter", "An ARN must have at least 6 elements, not 1")
-	w.do("SetTopicAttributes", members{"TopicArn": arn, "AttributeName": "DisplayName", "AttributeValue": ""})
-	w.do("AddPermission", members{"TopicArn": arn, "Label": "l", "AWSAccountId": []string{"111122223333"}, "ActionName": []string{"Publish"}})
-	got := w.do("GetTopicAttributes", members{"TopicArn": arn})["Attributes"].(members)
+	w.Fails("CreateTopic", members{"Name": "t", "Attributes": members{"DisplayName": "b"}}, "InvalidParameter", "Topic already exists with different attributes")
+	w.Fails("CreateTopic", members{"Name": "not valid"}, "InvalidParameter", "Invalid parameter: Topic Name")
+	w.Fails("CreateTopic", members{"Name": "t", "Attributes": members{"FifoTopic": "true"}}, "InvalidParameter", "Fifo Topic names must end with .fifo")
+	w.Fails("CreateTopic", members{"Name": "u", "Attributes": members{"Nope": "1"}}, "InvalidParameter", "Invalid parameter: AttributeName")
+	w.Fails("SetTopicAttributes", members{"TopicArn": arn, "AttributeName": "Policy", "AttributeValue": "{"}, "InvalidParameter", "Policy")
+	w.Fails("GetTopicAttributes", members{"TopicArn": arn + "x"}, "NotFound", "Topic does not exist")
+	w.Fails("GetTopicAttributes", members{"TopicArn": "t"}, "InvalidParameter", "An ARN must have at least 6 elements, not 1")
+	w.Do("SetTopicAttributes", members{"TopicArn": arn, "AttributeName": "DisplayName", "AttributeValue": ""})
+	w.Do("AddPermission", members{"TopicArn": arn, "Label": "l", "AWSAccountId": []string{"111122223333"}, "ActionName": []string{"Publish"}})
+	got := w.Do("GetTopicAttributes", members{"TopicArn": arn})["Attributes"].(members)
 	if got["DisplayName"] != "" || !strings.Contains(got["Policy"].(string), `"AWS":"arn:aws:iam::111122223333:root"`) {
 		t.Errorf("attributes %v", got)
 	}
-	w.do("TagResource", members{"ResourceArn": arn, "Tags": []members{{"Key": "k", "Value": "v"}}})
-	w.do("UntagResource", members{"ResourceArn": arn, "TagKeys": []string{"none"}})
-	if tags := fmt.Sprint(w.do("ListTagsForResource", members{"ResourceArn": arn})["Tags"]); tags != "[map[Key:k Value:v]]" {
+	w.Do("TagResource", members{"ResourceArn": arn, "Tags": []members{{"Key": "k", "Value": "v"}}})
+	w.Do("UntagResource", members{"ResourceArn": arn, "TagKeys": []string{"none"}})
+	if tags := fmt.Sprint(w.Do("ListTagsForResource", members{"ResourceArn": arn})["Tags"]); tags != "[map[Key:k Value:v]]" {
 		t.Errorf("tags %s", tags)
 	}
-	w.do("DeleteTopic", members{"TopicArn": arn})
-	w.do("DeleteTopic", members{"TopicArn": arn})
-	w.fails("TagResource", members{"ResourceArn": arn, "Tags": []members{}}, "ResourceNotFound", "Resource does not exist")
-	if list := w.do("ListTopics", nil)["Topics"].([]any); len(list) != 0 {
+	w.Do("DeleteTopic", members{"TopicArn": arn})
+	w.Do("DeleteTopic", members{"TopicArn": arn})
+	w.Fails("TagResource", members{"ResourceArn": arn, "Tags": []members{}}, "ResourceNotFound", "Resource does not exist")
+	if list := w.Do("ListTopics", nil)["Topics"].([]any); len(list) != 0 {
 		t.Errorf("topics after the deletion: %v", list)
 	}
 }
@@ -52,8 +52,8 @@ func TestListsInPages(t *testing.T) {
 	for i := range listMax + 5 {
 		w.topic(fmt.Sprintf("t%03d", i), nil)
 	}
-	first := w.do("ListTopics", nil)
-	second := w.do("ListTopics", members{"NextToken": first["NextToken"]})
+	first := w.Do("ListTopics", nil)
+	second := w.Do("ListTopics", members{"NextToken": first["NextToken"]})
 	if n, m := len(first["Topics"].([]any)), len(second["Topics"].([]any)); n != listMax || m != 5 || second["NextToken"] != nil {
 		t.Errorf("pages of %d and %d topics, then %v", n, m, second["NextToken"])
 	}
@@ -72,21 +72,21 @@ func TestSubscribeRefusals(t *testing.T) {
 		{"application", "x", "Newel does not implement subscriptions of the protocol application"},
 		{"pigeon", "x", "Amazon SNS does not support this protocol string: pigeon"},
 	} {
-		w.fails("Subscribe", members{"TopicArn": arn, "Protocol": c.protocol, "Endpoint": c.endpoint}, "InvalidParameter", c.message)
+		w.Fails("Subscribe", members{"TopicArn": arn, "Protocol": c.protocol, "Endpoint": c.endpoint}, "InvalidParameter", c.message)
 	}
 	q := w.queue("q")
-	w.fails("Subscribe", members{"TopicArn": arn, "Protocol": "sqs", "Endpoint": q, "Attributes": members{"FilterPolicy": `{"a":"b"}`}}, "InvalidParameter", `FilterPolicy: "a" must be an object or an array`)
-	w.fails("Subscribe", members{"TopicArn": arn, "Protocol": "sqs", "Endpoint": q, "Attributes": members{"FilterPolicy": `{"a":{"b":["c"]}}`}}, "InvalidParameter", "does not support nested")
-	w.fails("Subscribe", members{"TopicArn": arn, "Protocol": "email", "Endpoint": "a@b.c", "Attributes": members{"RawMessageDelivery": "true"}}, "InvalidParameter", "Delivery protocol [email] does not support raw message delivery.")
+	w.Fails("Subscribe", members{"TopicArn": arn, "Protocol": "sqs", "Endpoint": q, "Attributes": members{"FilterPolicy": `{"a":"b"}`}}, "InvalidParameter", `FilterPolicy: "a" must be an object or an array`)
+	w.Fails("Subscribe", members{"TopicArn": arn, "Protocol": "sqs", "Endpoint": q, "Attributes": members{"FilterPolicy": `{"a":{"b":["c"]}}`}}, "InvalidParameter", "does not support nested")
+	w.Fails("Subscribe", members{"TopicArn": arn, "Protocol": "email", "Endpoint": "a@b.c", "Attributes": members{"RawMessageDelivery": "true"}}, "InvalidParameter", "Delivery protocol [email] does not support raw message delivery.")
 	one := w.subscribe(arn, "sqs", q, nil)
 	if two := w.subscribe(arn, "sqs", q, nil); one != two {
 		t.Errorf("subscribed twice: %s, %s", one, two)
 	}
-	w.fails("Subscribe", members{"TopicArn": arn, "Protocol": "sqs", "Endpoint": q, "Attributes": members{"RawMessageDelivery": "true"}}, "InvalidParameter", "Subscription already exists with different attributes")
-	w.do("Unsubscribe", members{"SubscriptionArn": one})
-	w.do("Unsubscribe", members{"SubscriptionArn": one})
-	w.fails("GetSubscriptionAttributes", members{"SubscriptionArn": one}, "NotFound", "Subscription does not exist")
-	if n := w.do("GetTopicAttributes", members{"TopicArn": arn})["Attributes"].(members)["SubscriptionsDeleted"]; n != "1" {
+	w.Fails("Subscribe", members{"TopicArn": arn, "Protocol": "sqs", "Endpoint": q, "Attributes": members{"RawMessageDelivery": "true"}}, "InvalidParameter", "Subscription already exists with different attributes")
+	w.Do("Unsubscribe", members{"SubscriptionArn": one})
+	w.Do("Unsubscribe", members{"SubscriptionArn": one})
+	w.Fails("GetSubscriptionAttributes", members{"SubscriptionArn": one}, "NotFound", "Subscription does not exist")
+	if n := w.Do("GetTopicAttributes", members{"TopicArn": arn})["Attributes"].(members)["SubscriptionsDeleted"]; n != "1" {
 		t.Errorf("%v subscriptions deleted", n)
 	}
 }
@@ -104,12 +104,12 @@ func TestPublishRefusals(t *testing.T) {
 		"JSON message body failed to parse":                             {"TopicArn": arn, "Message": `x`, "MessageStructure": "json"},
 		"MessageDeduplicationId":                                        {"TopicArn": arn, "Message": "m", "MessageDeduplicationId": "d"},
 	} {
-		w.fails("Publish", in, "InvalidParameter", message)
+		w.Fails("Publish", in, "InvalidParameter", message)
 	}
-	w.fails("Publish", members{"TopicArn": arn, "Message": "m", "MessageAttributes": members{"a": members{"DataType": "Wrong", "StringValue": "x"}}}, "ParameterValueInvalid", "the set of supported type prefixes is Binary, Number, and String")
-	w.fails("Publish", members{"TopicArn": arn + "x", "Message": "m"}, "NotFound", "Topic does not exist")
-	w.fails("PublishBatch", members{"TopicArn": arn, "PublishBatchRequestEntries": []members{}}, "EmptyBatchRequest", "")
-	w.fails("PublishBatch", members{"TopicArn": arn, "PublishBatchRequestEntries": []members{{"Id": "1", "Message": "m"}, {"Id": "1", "Message": "m"}}}, "BatchEntryIdsNotDistinct", "")
+	w.Fails("Publish", members{"TopicArn": arn, "Message": "m", "MessageAttributes": members{"a": members{"DataType": "Wrong", "StringValue": "x"}}}, "ParameterValueInvalid", "the set of supported type prefixes is Binary, Number, and String")
+	w.Fails("Publish", members{"TopicArn": arn + "x", "Message": "m"}, "NotFound", "Topic does not exist")
+	w.Fails("PublishBatch", members{"TopicArn": arn, "PublishBatchRequestEntries": []members{}}, "EmptyBatchRequest", "")
+	w.Fails("PublishBatch", members{"TopicArn": arn, "PublishBatchRequestEntries": []members{{"Id": "1", "Message": "m"}, {"Id": "1", "Message": "m"}}}, "BatchEntryIdsNotDistinct", "")
 }
 
 func TestFanOut(t *testing.T) {
@@ -124,7 +124,7 @@ func TestFanOut(t *testing.T) {
 		w.subscribe(arn, "email", "a@example.com", nil)
 		w.subscribe(arn, "sms", "+15550100", nil)
 		w.subscribe(arn, "lambda", "arn:aws:lambda:us-east-1:000000000000:function:f", nil)
-		id := w.do("Publish", members{"TopicArn": arn, "Message": `{"default":"d","sqs":"for <queues>","email":"for people"}`, "MessageStructure": "json", "Subject": "s",
+		id := w.Do("Publish", members{"TopicArn": arn, "Message": `{"default":"d","sqs":"for <queues>","email":"for people"}`, "MessageStructure": "json", "Subject": "s",
 			"MessageAttributes": members{"n": members{"DataType": "Number", "StringValue": "1.50"}}})["MessageId"]
 		synctest.Wait()
 
@@ -239,7 +239,7 @@ func TestExactlyOnce(t *testing.T) {
 			return io.ErrUnexpectedEOF
 		}
 		for i := range 3 {
-			w.do("Publish", members{"TopicArn": arn, "Message": fmt.Sprint(i)})
+			w.Do("Publish", members{"TopicArn": arn, "Message": fmt.Sprint(i)})
 		}
 		synctest.Wait()
 		w.close() // nothing was answered: all six deliveries are still owed
@@ -264,7 +264,7 @@ func TestRefusedDeliveryGoesToItsDeadLetterQueue(t *testing.T) {
 		defer w.close()
 		arn, dead := w.topic("t", nil), w.queue("dead")
 		w.subscribe(arn, "sqs", "arn:aws:sqs:us-east-1:000000000000:gone", members{"RawMessageDelivery": "true", "RedrivePolicy": `{"deadLetterTargetArn":"` + dead + `"}`})
-		w.do("Publish", members{"TopicArn": arn, "Message": "lost"})
+		w.Do("Publish", members{"TopicArn": arn, "Message": "lost"})
 		synctest.Wait()
 		if got := body(w.receive(dead, 1)[0]); got != "lost" {
 			t.Errorf("the dead-letter queue got %q", got)
@@ -277,9 +277,9 @@ func TestFIFO(t *testing.T) {
 		w := newWorld(t)
 		defer w.close()
 		arn, q := w.topic("t.fifo", members{"FifoTopic": "true"}), w.queue("q.fifo")
-		w.fails("Publish", members{"TopicArn": arn, "Message": "m"}, "InvalidParameter", "The MessageGroupId parameter is required for FIFO topics")
-		w.fails("Publish", members{"TopicArn": arn, "Message": "m", "MessageGroupId": "g"}, "InvalidParameter", "ContentBasedDeduplication")
-		w.fails("Subscribe", members{"TopicArn": arn, "Protocol": "email", "Endpoint": "a@b.c"}, "InvalidParameter", "Please use FIFO SQS queue")
+		w.Fails("Publish", members{"TopicArn": arn, "Message": "m"}, "InvalidParameter", "The MessageGroupId parameter is required for FIFO topics")
+		w.Fails("Publish", members{"TopicArn": arn, "Message": "m", "MessageGroupId": "g"}, "InvalidParameter", "ContentBasedDeduplication")
+		w.Fails("Subscribe", members{"TopicArn": arn, "Protocol": "email", "Endpoint": "a@b.c"}, "InvalidParameter", "Please use FIFO SQS queue")
 		w.subscribe(arn, "sqs", q, members{"RawMessageDelivery": "true"})
 		var want []string
 		failures := 0
@@ -295,8 +295,8 @@ func TestFIFO(t *testing.T) {
 		var first members
 		for i := range 20 {
 			id := fmt.Sprint(i)
-			out := w.do("Publish", members{"TopicArn": arn, "Message": id, "MessageGroupId": "g", "MessageDeduplicationId": id})
-			if again := w.do("Publish", members{"TopicArn": arn, "Message": id, "MessageGroupId": "g", "MessageDeduplicationId": id}); again["MessageId"] != out["MessageId"] {
+			out := w.Do("Publish", members{"TopicArn": arn, "Message": id, "MessageGroupId": "g", "MessageDeduplicationId": id})
+			if again := w.Do("Publish", members{"TopicArn": arn, "Message": id, "MessageGroupId": "g", "MessageDeduplicationId": id}); again["MessageId"] != out["MessageId"] {
 				t.Errorf("a repeated message has the ids %v and %v", out["MessageId"], again["MessageId"])
 			}
 			if want = append(want, id); i == 0 {
@@ -336,7 +336,7 @@ func TestHTTPConfirmation(t *testing.T) {
 	}))
 	defer server.Close()
 	arn := w.topic("t", nil)
-	out := w.do("Subscribe", members{"TopicArn": arn, "Protocol": "http", "Endpoint": server.URL})
+	out := w.Do("Subscribe", members{"TopicArn": arn, "Protocol": "http", "Endpoint": server.URL})
 	if out["SubscriptionArn"] != "pending confirmation" {
 		t.Errorf("subscribed as %v", out)
 	}
@@ -344,10 +344,10 @@ func TestHTTPConfirmation(t *testing.T) {
 	if asked.kind != "SubscriptionConfirmation" || asked.body["Type"] != "SubscriptionConfirmation" || asked.body["SubscribeURL"] == nil {
 		t.Fatalf("asked by %v", asked)
 	}
-	w.do("Publish", members{"TopicArn": arn, "Message": "too early"})
-	w.fails("ConfirmSubscription", members{"TopicArn": arn, "Token": "wrong"}, "InvalidParameter", "Token")
-	w.do("ConfirmSubscription", members{"TopicArn": arn, "Token": asked.body["Token"]})
-	w.do("Publish", members{"TopicArn": arn, "Message": "now"})
+	w.Do("Publish", members{"TopicArn": arn, "Message": "too early"})
+	w.Fails("ConfirmSubscription", members{"TopicArn": arn, "Token": "wrong"}, "InvalidParameter", "Token")
+	w.Do("ConfirmSubscription", members{"TopicArn": arn, "Token": asked.body["Token"]})
+	w.Do("Publish", members{"TopicArn": arn, "Message": "now"})
 	if got := <-posts; got.kind != "Notification" || got.body["Message"] != "now" {
 		t.Errorf("notified by %v", got)
 	}

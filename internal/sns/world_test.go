@@ -2,7 +2,6 @@ package sns
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"strings"
@@ -13,17 +12,19 @@ import (
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/mail"
 	"github.com/newel-run/newel/internal/service"
+	"github.com/newel-run/newel/internal/service/servicetest"
 	"github.com/newel-run/newel/internal/sqs"
 	"github.com/newel-run/newel/internal/store"
 	"github.com/newel-run/newel/internal/store/memory"
 )
 
-const account, region = "000000000000", "us-east-1"
+const account, region = servicetest.Account, servicetest.Region
 
-type members = map[string]any
+type members = servicetest.Object
 
 // world is SNS with a queue service, a mail sink and a recorder of function invocations behind it.
 type world struct {
+	*servicetest.Client
 	t     testing.TB
 	store store.Store
 	sns   *Service
@@ -43,6 +44,7 @@ func newWorld(t testing.TB) *world {
 
 // open starts the services over the store.
 func (w *world) open() {
+	w.Client = &servicetest.Client{T: w.t, Service: "sns", Caller: aws.CallerFunc(w.call)}
 	env := &service.Env{Store: w.store, Now: time.Now, Log: slog.New(slog.DiscardHandler), Account: account, Region: region,
 		BaseURL: func() string { return "http://127.0.0.1:4566" }, Caller: aws.CallerFunc(w.call)}
 	w.sqs, w.mail, w.sns = sqs.New(env), mail.New(env, mail.Config{}), New(env)
@@ -84,43 +86,12 @@ func (w *world) call(ctx context.Context, r *aws.Request) (*aws.Output, error) {
 }
 
 func (w *world) try(serviceName, operation string, in members) (members, error) {
-	input, err := json.Marshal(in)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	out, err := w.call(context.Background(), &aws.Request{Service: serviceName, Operation: operation, Account: account, Region: region, Input: input})
-	if err != nil {
-		return nil, err
-	}
-	b, err := service.Marshal(out.Value)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	var o members
-	return o, json.Unmarshal(b, &o)
-}
-
-func (w *world) do(operation string, in members) members {
-	w.t.Helper()
-	out, err := w.try("sns", operation, in)
-	if err != nil {
-		w.t.Fatalf("%s %v: %v", operation, in, err)
-	}
-	return out
-}
-
-func (w *world) fails(operation string, in members, code, message string) {
-	w.t.Helper()
-	_, err := w.try("sns", operation, in)
-	var e *aws.Error
-	if !errors.As(err, &e) || e.Code != code || !strings.Contains(e.Message, message) {
-		w.t.Errorf("%s %v: got %v, want %s %q", operation, in, err, code, message)
-	}
+	return servicetest.Call(w.t, aws.CallerFunc(w.call), &aws.Request{Service: serviceName, Operation: operation}, in)
 }
 
 func (w *world) topic(name string, attributes members) string {
 	w.t.Helper()
-	return w.do("CreateTopic", members{"Name": name, "Attributes": attributes})["TopicArn"].(string)
+	return w.Do("CreateTopic", members{"Name": name, "Attributes": attributes})["TopicArn"].(string)
 }
 
 // queue makes a queue and returns its ARN.
@@ -138,7 +109,7 @@ func (w *world) queue(name string) string {
 
 func (w *world) subscribe(topic, protocol, endpoint string, attributes members) string {
 	w.t.Helper()
-	return w.do("Subscribe", members{"TopicArn": topic, "Protocol": protocol, "Endpoint": endpoint, "Attributes": attributes, "ReturnSubscriptionArn": true})["SubscriptionArn"].(string)
+	return w.Do("Subscribe", members{"TopicArn": topic, "Protocol": protocol, "Endpoint": endpoint, "Attributes": attributes, "ReturnSubscriptionArn": true})["SubscriptionArn"].(string)
 }
 
 // receive waits for n messages of a queue, takes them out and returns them.

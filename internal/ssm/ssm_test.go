@@ -2,10 +2,7 @@ package ssm_test
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -13,79 +10,43 @@ import (
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/kms"
 	"github.com/newel-run/newel/internal/kms/envelope"
-	"github.com/newel-run/newel/internal/service"
+	"github.com/newel-run/newel/internal/service/servicetest"
 	"github.com/newel-run/newel/internal/ssm"
 	"github.com/newel-run/newel/internal/store"
-	"github.com/newel-run/newel/internal/store/memory"
 )
 
-type object = map[string]any
+type object = servicetest.Object
 
 // world is the Parameter Store beside KMS.
 type world struct {
-	t      *testing.T
-	store  store.Store
-	kms    aws.Caller
-	caller aws.Caller
+	*servicetest.Client
+	t     *testing.T
+	store store.Store
+	kms   aws.Caller
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, store: memory.New(memory.Options{Partitions: 4, RunTwice: true})}
-	t.Cleanup(func() { w.store.Close() })
 	now := func() time.Time { return time.Unix(1_700_000_000, 0) }
-	env := &service.Env{Store: w.store, Now: now, Log: slog.New(slog.DiscardHandler), Account: "000000000000", Region: "us-east-1"}
+	env := servicetest.Env(now)
+	w := &world{t: t, store: env.Store}
+	t.Cleanup(func() { w.store.Close() })
 	vault := envelope.New(aws.CallerFunc(func(ctx context.Context, r *aws.Request) (*aws.Output, error) { return w.kms.Call(ctx, r) }), now)
 	env.Vault = vault
 	w.kms = kms.New(env, kms.Config{Master: kms.NewMaster(), Changed: vault.Forget})
-	w.caller = ssm.New(env)
+	w.Client = &servicetest.Client{T: t, Service: "ssm", Caller: ssm.New(env)}
 	return w
-}
-
-func (w *world) call(operation string, in object) (object, error) {
-	input, err := json.Marshal(in)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	out, err := w.caller.Call(context.Background(), &aws.Request{Service: "ssm", Operation: operation, Account: "000000000000", Region: "us-east-1", Input: input})
-	if err != nil {
-		return nil, err
-	}
-	b, err := service.Marshal(out.Value)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	var o object
-	return o, json.Unmarshal(b, &o)
-}
-
-func (w *world) do(operation string, in object) object {
-	w.t.Helper()
-	out, err := w.call(operation, in)
-	if err != nil {
-		w.t.Fatalf("%s %v: %v", operation, in, err)
-	}
-	return out
-}
-
-func (w *world) fails(operation string, in object, code, message string) {
-	w.t.Helper()
-	_, err := w.call(operation, in)
-	var e *aws.Error
-	if !errors.As(err, &e) || e.Code != code || !strings.Contains(e.Message, message) {
-		w.t.Errorf("%s %v: got %v, want %s: %s", operation, in, err, code, message)
-	}
 }
 
 func (w *world) put(name, kind, value string) {
 	w.t.Helper()
-	w.do("PutParameter", object{"Name": name, "Type": kind, "Value": value})
+	w.Do("PutParameter", object{"Name": name, "Type": kind, "Value": value})
 }
 
 // names lists what an operation gives, page by page.
 func (w *world) names(operation string, in object) (out []string) {
 	w.t.Helper()
 	for {
-		got := w.do(operation, in)
+		got := w.Do(operation, in)
 		for _, p := range got["Parameters"].([]any) {
 			out = append(out, p.(object)["Name"].(string))
 		}
@@ -99,46 +60,46 @@ func (w *world) names(operation string, in object) (out []string) {
 func TestVersionsAndLabels(t *testing.T) {
 	w := newWorld(t)
 	w.put("/app/port", "String", "1")
-	w.fails("PutParameter", object{"Name": "/app/port", "Type": "String", "Value": "2"}, "ParameterAlreadyExists", "set the overwrite option")
-	if got := w.do("PutParameter", object{"Name": "/app/port", "Value": "2", "Overwrite": true}); got["Version"] != 2.0 || got["Tier"] != "Standard" {
+	w.Fails("PutParameter", object{"Name": "/app/port", "Type": "String", "Value": "2"}, "ParameterAlreadyExists", "set the overwrite option")
+	if got := w.Do("PutParameter", object{"Name": "/app/port", "Value": "2", "Overwrite": true}); got["Version"] != 2.0 || got["Tier"] != "Standard" {
 		t.Errorf("put answered %v", got)
 	}
-	w.fails("PutParameter", object{"Name": "/app/port", "Type": "SecureString", "Value": "2", "Overwrite": true}, "HierarchyTypeMismatchException", "")
-	w.do("LabelParameterVersion", object{"Name": "/app/port", "ParameterVersion": 1, "Labels": []string{"live"}})
+	w.Fails("PutParameter", object{"Name": "/app/port", "Type": "SecureString", "Value": "2", "Overwrite": true}, "HierarchyTypeMismatchException", "")
+	w.Do("LabelParameterVersion", object{"Name": "/app/port", "ParameterVersion": 1, "Labels": []string{"live"}})
 	arn := "arn:aws:ssm:us-east-1:000000000000:parameter/app/port"
 	for name, want := range map[string]string{"/app/port": "2", "/app/port:1": "1", "/app/port:2": "2", "/app/port:live": "1", arn: "2", arn + ":1": "1"} {
-		p := w.do("GetParameter", object{"Name": name})["Parameter"].(object)
+		p := w.Do("GetParameter", object{"Name": name})["Parameter"].(object)
 		if p["Value"] != want || p["ARN"] != arn || p["Name"] != "/app/port" {
 			t.Errorf("%s is %v", name, p)
 		}
 	}
-	w.do("LabelParameterVersion", object{"Name": "/app/port", "Labels": []string{"live", "2bad"}})
-	if p := w.do("GetParameter", object{"Name": "/app/port:live"})["Parameter"].(object); p["Value"] != "2" || p["Selector"] != ":live" {
+	w.Do("LabelParameterVersion", object{"Name": "/app/port", "Labels": []string{"live", "2bad"}})
+	if p := w.Do("GetParameter", object{"Name": "/app/port:live"})["Parameter"].(object); p["Value"] != "2" || p["Selector"] != ":live" {
 		t.Errorf("the label did not move: %v", p)
 	}
-	w.fails("GetParameter", object{"Name": "/app/port:9"}, "ParameterVersionNotFound", "could not find version 9 of /app/port")
-	w.fails("GetParameter", object{"Name": "none"}, "ParameterNotFound", "")
-	if got := w.do("GetParameters", object{"Names": []string{"/app/port", "none", "/app/port:9"}}); len(got["Parameters"].([]any)) != 1 || len(got["InvalidParameters"].([]any)) != 2 {
+	w.Fails("GetParameter", object{"Name": "/app/port:9"}, "ParameterVersionNotFound", "could not find version 9 of /app/port")
+	w.Fails("GetParameter", object{"Name": "none"}, "ParameterNotFound", "")
+	if got := w.Do("GetParameters", object{"Names": []string{"/app/port", "none", "/app/port:9"}}); len(got["Parameters"].([]any)) != 1 || len(got["InvalidParameters"].([]any)) != 2 {
 		t.Errorf("got %v", got)
 	}
-	h := w.do("GetParameterHistory", object{"Name": "/app/port", "MaxResults": 1})
-	rest := w.do("GetParameterHistory", object{"Name": "/app/port", "NextToken": h["NextToken"]})["Parameters"].([]any)
+	h := w.Do("GetParameterHistory", object{"Name": "/app/port", "MaxResults": 1})
+	rest := w.Do("GetParameterHistory", object{"Name": "/app/port", "NextToken": h["NextToken"]})["Parameters"].([]any)
 	if len(rest) != 1 || rest[0].(object)["Value"] != "2" || rest[0].(object)["Labels"].([]any)[0] != "live" {
 		t.Errorf("history %v, then %v", h, rest)
 	}
-	w.do("DeleteParameter", object{"Name": "/app/port"})
+	w.Do("DeleteParameter", object{"Name": "/app/port"})
 	w.put("/app/port", "String", "new")
-	w.fails("GetParameter", object{"Name": "/app/port:2"}, "ParameterVersionNotFound", "")
+	w.Fails("GetParameter", object{"Name": "/app/port:2"}, "ParameterVersionNotFound", "")
 }
 
 func TestOldestVersionGoes(t *testing.T) {
 	w := newWorld(t)
 	for i := range 101 {
-		w.do("PutParameter", object{"Name": "p", "Type": "String", "Value": fmt.Sprint(i + 1), "Overwrite": true})
+		w.Do("PutParameter", object{"Name": "p", "Type": "String", "Value": fmt.Sprint(i + 1), "Overwrite": true})
 	}
-	w.fails("GetParameter", object{"Name": "p:1"}, "ParameterVersionNotFound", "")
-	w.do("LabelParameterVersion", object{"Name": "p", "ParameterVersion": 2, "Labels": []string{"keep"}})
-	w.fails("PutParameter", object{"Name": "p", "Value": "x", "Overwrite": true}, "ParameterMaxVersionLimitExceeded", "Version 2, the oldest version")
+	w.Fails("GetParameter", object{"Name": "p:1"}, "ParameterVersionNotFound", "")
+	w.Do("LabelParameterVersion", object{"Name": "p", "ParameterVersion": 2, "Labels": []string{"keep"}})
+	w.Fails("PutParameter", object{"Name": "p", "Value": "x", "Overwrite": true}, "ParameterMaxVersionLimitExceeded", "Version 2, the oldest version")
 }
 
 func TestPaths(t *testing.T) {
@@ -159,7 +120,7 @@ func TestPaths(t *testing.T) {
 			t.Errorf("%v: %s, want %s", c.in, got, c.want)
 		}
 	}
-	w.do("AddTagsToResource", object{"ResourceType": "Parameter", "ResourceId": "flat", "Tags": []object{{"Key": "team", "Value": "x"}}})
+	w.Do("AddTagsToResource", object{"ResourceType": "Parameter", "ResourceId": "flat", "Tags": []object{{"Key": "team", "Value": "x"}}})
 	for _, c := range []struct {
 		in   object
 		want string
@@ -192,16 +153,16 @@ func TestSecureString(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := w.do("GetParameter", object{"Name": "s", "WithDecryption": true})["Parameter"].(object)["Value"]; got != secret {
+	if got := w.Do("GetParameter", object{"Name": "s", "WithDecryption": true})["Parameter"].(object)["Value"]; got != secret {
 		t.Errorf("decrypted %v", got)
 	}
-	if got := w.do("GetParameter", object{"Name": "s"})["Parameter"].(object)["Value"]; got == secret || got == "" {
+	if got := w.Do("GetParameter", object{"Name": "s"})["Parameter"].(object)["Value"]; got == secret || got == "" {
 		t.Errorf("without decryption %v", got)
 	}
-	if got := w.do("DescribeParameters", object{})["Parameters"].([]any)[0].(object)["KeyId"]; got != "alias/aws/ssm" {
+	if got := w.Do("DescribeParameters", object{})["Parameters"].([]any)[0].(object)["KeyId"]; got != "alias/aws/ssm" {
 		t.Errorf("key %v", got)
 	}
-	w.fails("PutParameter", object{"Name": "t", "Type": "SecureString", "Value": "v", "KeyId": "alias/none"}, "InvalidKeyId", "is not found")
+	w.Fails("PutParameter", object{"Name": "t", "Type": "SecureString", "Value": "v", "KeyId": "alias/none"}, "InvalidKeyId", "is not found")
 }
 
 func TestRefused(t *testing.T) {
@@ -220,6 +181,6 @@ func TestRefused(t *testing.T) {
 		{object{"Name": "p", "Type": "String", "Value": "abc", "AllowedPattern": "^[0-9]+$"}, "ParameterPatternMismatchException", "^[0-9]+$"},
 		{object{"Name": "p", "Type": "String", "Value": "abc", "Policies": "[{}]"}, "ValidationException", "policies"},
 	} {
-		w.fails("PutParameter", c.in, c.code, c.message)
+		w.Fails("PutParameter", c.in, c.code, c.message)
 	}
 }
