@@ -144,11 +144,7 @@ func (a *app) historyCommand() *cobra.Command {
 		Use: "history EXECUTION", Short: "Show an execution's history", Args: cobra.ExactArgs(1),
 		Long: "Show an execution's history: event id, time since the start, type, state, data. EXECUTION is an ARN, MACHINE/NAME, a name, a unique prefix, or @last.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			arn, err := c.executionARN(cmd.Context(), args[0])
+			c, arn, err := a.execution(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -271,11 +267,7 @@ func (a *app) stopCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "stop EXECUTION", Short: "Stop an execution", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			arn, err := c.executionARN(cmd.Context(), args[0])
+			c, arn, err := a.execution(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

@@ -149,11 +149,7 @@ func (a *app) tailCommand() *cobra.Command {
 		Use: "tail EXECUTION", Short: "Follow an execution until it ends", Args: cobra.ExactArgs(1),
 		Long: "Follow an execution until it ends: a live tree on a terminal, one line an event on a pipe. The exit status is the execution's: 0 succeeded, 1 failed, 2 timed out or aborted.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			arn, err := c.executionARN(cmd.Context(), args[0])
+			c, arn, err := a.execution(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

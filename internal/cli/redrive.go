@@ -12,11 +12,7 @@ func (a *app) redriveCommand() *cobra.Command {
 		Use: "redrive EXECUTION", Short: "Go on with an execution that did not succeed", Args: cobra.ExactArgs(1),
 		Long: "Go on with an execution that failed, was stopped or timed out, from the states that did not succeed; what has succeeded is kept. EXECUTION is an ARN, MACHINE/NAME, a name, a unique prefix, or @last.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			arn, err := c.executionARN(cmd.Context(), args[0])
+			c, arn, err := a.execution(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

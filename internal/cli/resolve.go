@@ -101,6 +101,15 @@ func (c *client) machineARN(ctx context.Context, arg string) (string, error) {
 // searched is how many of each machine's latest executions are looked at for a name.
 const searched = 1000
 
+// execution is the client of a command that takes an execution, and the execution's ARN.
+func (a *app) execution(ctx context.Context, arg string) (c *client, arn string, err error) {
+	if c, err = a.client(); err != nil {
+		return nil, "", err
+	}
+	arn, err = c.executionARN(ctx, arg)
+	return c, arn, err
+}
+
 // executionARN finds an execution by its ARN, by MACHINE/NAME, by its name, or by a prefix that no other name has; "@last"
 // is the one that was started last.
 func (c *client) executionARN(ctx context.Context, arg string) (string, error) {

@@ -25,11 +25,7 @@ func (a *app) whyCommand() *cobra.Command {
 		Long: `Say what an execution waits for, since when and until when: a time, a retry, a worker of an activity, a function, a callback
 under a task token, a nested execution, the children of a Map. Of one that has ended, how it ended.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			arn, err := c.executionARN(cmd.Context(), args[0])
+			c, arn, err := a.execution(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
