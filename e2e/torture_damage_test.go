@@ -17,11 +17,12 @@ import (
 	"testing"
 )
 
-// damages are done to a file's content; the generator chooses where.
+// damages are done to a file's content; the generator chooses where. The one that has no function removes the file.
 var damages = []struct {
 	name string
 	do   func(r *rand.Rand, b []byte) []byte
 }{
+	{"removed", nil},
 	{"emptied", func(*rand.Rand, []byte) []byte { return nil }},
 	{"cut", func(r *rand.Rand, b []byte) []byte { return b[:r.IntN(len(b))] }},
 	{"without its last bytes", func(r *rand.Rand, b []byte) []byte { return b[:len(b)-1-r.IntN(min(len(b), 40))] }},
@@ -59,12 +60,17 @@ func TestTortureDamage(t *testing.T) {
 		for round := range rounds {
 			for i, file := range files {
 				for j, damage := range damages {
-					if !full() && (i+j)%3 > 0 {
+					if empty := strings.HasPrefix(file, "marker.") || file == "LOCK"; !full() && (i+j)%3 > 0 || empty && damage.do != nil {
 						continue
 					}
 					r := rand.New(rand.NewPCG(uint64(round), uint64(i*100+j)))
 					name := fmt.Sprintf("%s/%s %s/%d", end, file, damage.name, round)
-					outcome := k.with(name, master, file, func(b []byte) []byte { return damage.do(r, b) })
+					outcome := k.with(name, master, file, func(b []byte) []byte {
+						if damage.do == nil {
+							return nil
+						}
+						return damage.do(r, b)
+					}, damage.do == nil)
 					outcomes[kindOf(file)+" "+outcome]++
 				}
 			}
@@ -122,10 +128,22 @@ func kindOf(file string) string {
 		return "OPTIONS"
 	case filepath.Ext(base) == ".log":
 		return "log"
+	case strings.HasPrefix(base, "marker."):
+		return "marker"
 	case filepath.Ext(base) == ".sst":
 		return "table"
 	}
 	return base
+}
+
+// named is how a message names a file.
+func named(file string) string {
+	base := filepath.Base(file)
+	if kind, ok := strings.CutPrefix(base, "marker."); ok { // its number is not known
+		kind, _, _ = strings.Cut(kind, ".")
+		return "marker." + kind
+	}
+	return strings.TrimSuffix(base, ".sst")
 }
 
 // kept is a server with something of everything that it keeps.
@@ -206,16 +224,14 @@ func (k *kept) files() (list []string) {
 			return nil // they hold nothing
 		}
 		rel, err := filepath.Rel(k.data, path)
-		if info, e := d.Info(); e == nil && info.Size() > 0 {
-			list = append(list, rel)
-		}
+		list = append(list, rel)
 		return err
 	}))
 	return list
 }
 
 // with runs the server on a copy of the data directory in which one file is damaged, and says what came of it.
-func (k *kept) with(name, master, file string, damage func([]byte) []byte) string {
+func (k *kept) with(name, master, file string, damage func([]byte) []byte, remove bool) string {
 	k.data = filepath.Join(k.t.TempDir(), "data")
 	k.setData(k.data)
 	defer os.RemoveAll(k.data)
@@ -224,13 +240,17 @@ func (k *kept) with(name, master, file string, damage func([]byte) []byte) strin
 	before, err := os.ReadFile(path)
 	k.must(err)
 	after := damage(bytes.Clone(before))
-	if bytes.Equal(before, after) {
+	switch {
+	case remove:
+		k.must(os.Remove(path))
+	case bytes.Equal(before, after):
 		return "unchanged"
+	default:
+		k.must(os.WriteFile(path, after, 0o600))
 	}
-	k.must(os.WriteFile(path, after, 0o600))
 	if !k.tryStart() {
 		text := k.stderr.String()
-		if !strings.Contains(text, filepath.Base(file)) || strings.Contains(text, "goroutine ") {
+		if !strings.Contains(text, named(file)) || strings.Contains(text, "goroutine ") {
 			k.t.Errorf("%s: the server does not start, and says %.3000s", name, text)
 		}
 		return "refused"

@@ -288,7 +288,9 @@ func (s *server) populate() map[string][]any {
 	var key struct{ KeyMetadata struct{ KeyID string } }
 	s.must(s.json("kms", "TrentService.CreateKey", map[string]any{}, &key))
 	s.must(s.json("sqs", "AmazonSQS.SendMessage", map[string]any{"QueueUrl": "http://" + s.listen + "/" + account + "/torture", "MessageBody": "x"}, nil))
-	var received struct{ Messages []struct{ ReceiptHandle string } }
+	var received struct {
+		Messages []struct{ ReceiptHandle string }
+	}
 	s.must(s.json("sqs", "AmazonSQS.ReceiveMessage", map[string]any{"QueueUrl": "http://" + s.listen + "/" + account + "/torture"}, &received))
 	begun, err := s.object(http.MethodPost, "/torture/parts?uploads", nil)
 	s.must(err)

@@ -19,6 +19,7 @@ import (
 type Master struct {
 	aead cipher.AEAD
 	path string // of its file
+	made bool   // there was no file
 }
 
 const keyBytes = 32
@@ -29,7 +30,8 @@ func NewMaster() Master { return Master{aead: newAEAD(random(keyBytes))} }
 // OpenMaster reads the master key's file, and makes it with mode 0600 where there is none.
 func OpenMaster(path string) (Master, error) {
 	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	made := errors.Is(err, fs.ErrNotExist)
+	if made {
 		b = random(keyBytes)
 		err = writeMaster(path, b)
 	}
@@ -39,7 +41,7 @@ func OpenMaster(path string) (Master, error) {
 	if len(b) != keyBytes {
 		return Master{}, fmt.Errorf("master key of KMS: %s has %d bytes, not %d: without the right file, what is encrypted cannot be read", path, len(b), keyBytes)
 	}
-	return Master{newAEAD(b), path}, nil
+	return Master{newAEAD(b), path, made}, nil
 }
 
 // probe is what the row of rowMaster says, under the master key.
@@ -57,11 +59,15 @@ func (m Master) check(tx store.Tx) error {
 		tx.Set(at, lock(m.aead, nil, probe, nil))
 		return nil
 	}
-	if _, err := unlock(m.aead, sealed, nil); err != nil {
+	if _, err := unlock(m.aead, sealed, nil); err == nil {
+		return nil
+	}
+	if !m.made {
 		return fmt.Errorf("master key of KMS: %s is not the key that the data was encrypted under: it has changed, or is of another data directory. "+
 			"Put the right file back; without it nothing that a key of KMS protects can be read", m.path)
 	}
-	return nil
+	return errors.Join(fmt.Errorf("master key of KMS: %s is missing, under which the data was encrypted. Put it back; without it nothing that a key of KMS protects can be read", m.path),
+		os.Remove(m.path)) // the new one would be taken for it
 }
 
 // writeMaster makes the file durable under its name at once or not at all.

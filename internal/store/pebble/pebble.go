@@ -158,6 +158,12 @@ func (s *Store) open(dir string, lock *pebble.Lock, o Options) error {
 	if err != nil {
 		return readError(err)
 	}
+	if err := s.failure.err(); err != nil { // what was hidden from Pebble
+		return err
+	}
+	if err := s.guard.seals.created(); err != nil {
+		return fmt.Errorf("store: %s: %w", sealsName, err)
+	}
 	s.partitions = make([]partition, layout.Partitions)
 	for i := range s.partitions {
 		s.partitions[i].init(store.Partition(i))

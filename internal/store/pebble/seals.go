@@ -27,6 +27,9 @@ import (
 // back, durably, before its file is removed or reused. A seal that cannot be read (a damaged SEALS, a torn write) says
 // nothing and refuses nothing.
 //
+// A directory whose markers are gone looks to Pebble like one in which there has never been a store. So a slot of the name
+// "store" says that there is one.
+//
 // Layout: slots of 64 bytes. A slot is CRC-32C of the other 60 bytes (4, little endian), length of the synced part (8),
 // CRC-32C of it (4), length of the name (1), name. A slot of zeros is free.
 const (
@@ -69,13 +72,17 @@ func openSeals(dir string, files vfs.FS, log *slog.Logger) (*seals, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: %s: %w", name, err)
 	}
+	current, err := checkMarkers(dir, files, content)
+	if err != nil {
+		return nil, err
+	}
 	s := &seals{slot: map[string]int{}}
 	for i := range sealSlots {
 		var one []byte
 		if content != nil {
 			one = content[i*sealBytes:][:sealBytes]
 		}
-		if err := s.read(i, one, dir, files, log); err != nil {
+		if err := s.read(i, one, dir, current, files, log); err != nil {
 			return nil, err
 		}
 	}
@@ -108,20 +115,73 @@ func createSeals(dir, name string, files vfs.FS) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// read takes one slot and checks the file that it is about.
-func (s *seals) read(i int, slot []byte, dir string, files vfs.FS, log *slog.Logger) error {
+// created is the name of the slot that says that a store was made here.
+const created = "store"
+
+// checkMarkers finds the name of the current MANIFEST, "" in a directory without a store.
+func checkMarkers(dir string, files vfs.FS, seals []byte) (current string, err error) {
+	names, err := files.List(dir)
+	if err != nil {
+		return "", fmt.Errorf("store: %w", err)
+	}
+	made, format := false, false
+	for ; len(seals) >= sealBytes; seals = seals[sealBytes:] {
+		base, _, _, ok := parseSeal(seals[:sealBytes])
+		made = made || ok && base == created
+	}
+	for _, name := range names { // the last marker of a kind counts
+		made = made || strings.HasSuffix(name, ".sst")
+		format = format || strings.HasPrefix(name, "marker.format-version.")
+		if of, ok := strings.CutPrefix(name, "marker.manifest."); ok {
+			current = max(current, of)
+		}
+	}
+	_, current, _ = strings.Cut(current, ".")
+	if made && current == "" {
+		return "", fmt.Errorf("%w: %s: the file marker.manifest.* is missing, which says what is in the store", store.ErrCorrupt, dir)
+	}
+	if made && !format {
+		return "", fmt.Errorf("%w: %s: the file marker.format-version.* is missing", store.ErrCorrupt, dir)
+	}
+	return current, nil
+}
+
+// parseSeal reads a slot; not ok if it says nothing.
+func parseSeal(slot []byte) (base string, length int64, sum uint32, ok bool) {
+	if binary.LittleEndian.Uint32(slot) != crc32.Checksum(slot[4:], castagnoli) || int(slot[16]) > sealBytes-sealName {
+		return "", 0, 0, false
+	}
+	return string(slot[sealName:][:slot[16]]), int64(binary.LittleEndian.Uint64(slot[4:])), binary.LittleEndian.Uint32(slot[12:]), true
+}
+
+// read takes one slot and checks the file that it is about. A MANIFEST that is not the current one does not count.
+func (s *seals) read(i int, slot []byte, dir, current string, files vfs.FS, log *slog.Logger) error {
 	if len(slot) == 0 || bytes.Equal(slot, make([]byte, sealBytes)) {
 		s.free = append(s.free, i)
 		return nil
 	}
-	if binary.LittleEndian.Uint32(slot) != crc32.Checksum(slot[4:], castagnoli) || int(slot[16]) > sealBytes-sealName {
+	base, length, sum, ok := parseSeal(slot)
+	if !ok {
 		log.Warn("store: a seal is damaged; its file is taken as it is", "file", files.PathJoin(dir, sealsName), "slot", i)
 		s.free = append(s.free, i)
 		return nil
 	}
-	length, sum, base := int64(binary.LittleEndian.Uint64(slot[4:])), binary.LittleEndian.Uint32(slot[12:]), string(slot[sealName:][:slot[16]])
 	s.slot[base] = i
+	if base == created || strings.HasPrefix(base, "MANIFEST-") && base != current {
+		return nil
+	}
 	return checkSealed(files.PathJoin(dir, base), files, length, sum)
+}
+
+// created notes that the store is complete.
+func (s *seals) created() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.slot[created]; known {
+		return nil
+	}
+	s.put(&seal{base: created})
+	return s.file.SyncData()
 }
 
 // checkSealed holds a file against its seal.

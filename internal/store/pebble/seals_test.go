@@ -50,6 +50,17 @@ func TestSealedFiles(t *testing.T) {
 				t.Errorf("%s %s: %v, want ErrCorrupt that names it", file, name, err)
 			}
 		}
+	}
+}
+
+// Every file that counts is missed. A directory without its markers is not taken for an empty one.
+func TestMissingFiles(t *testing.T) {
+	left := killed(t, pebble.Options{}, 300)
+	mustClose(t, mustOpen(t, pebble.Options{FS: left})) // a table is made
+	s := mustOpen(t, pebble.Options{FS: left})
+	put(t, s, 10)
+	left = clone(left)
+	for _, file := range []string{newest(t, left, "", ".log"), newest(t, left, "MANIFEST-", ""), newest(t, left, "", ".sst"), newest(t, left, "marker.manifest", ""), newest(t, left, "marker.format", "")} {
 		fs := clone(left)
 		if err := fs.Remove(file); err != nil {
 			t.Fatal(err)
@@ -57,6 +68,13 @@ func TestSealedFiles(t *testing.T) {
 		if _, err := pebble.Open(dir, pebble.Options{FS: fs}); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(fmt.Sprint(err), "missing") {
 			t.Errorf("%s is gone: %v", file, err)
 		}
+	}
+	young := killed(t, pebble.Options{}, 1) // no table yet
+	if err := young.Remove(newest(t, young, "marker.manifest", "")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pebble.Open(dir, pebble.Options{FS: young}); !errors.Is(err, store.ErrCorrupt) {
+		t.Errorf("a young store without its marker: %v", err)
 	}
 }
 
