@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"maps"
 	"slices"
 	"sync"
 
@@ -17,7 +18,7 @@ type lines struct {
 }
 
 // line is the beginning of an activity's queue in memory: tasks in the order of their numbers. What is in it is in the store.
-// A task may be in it twice, or after it has been claimed: its claim is refused then.
+// After a restart a task may be in it that has been claimed: its claim is refused then.
 type line struct {
 	arn     string
 	loading sync.Mutex // held while it is read from the store
@@ -141,8 +142,9 @@ func (l *line) take() (t *queuedTask, whole bool) {
 func (l *line) load(ctx context.Context, s *Service, p store.Partition) error {
 	l.mu.Lock()
 	l.reading, l.missed = true, false
+	out := maps.Clone(l.out) // those whose rows the store may still show
 	l.mu.Unlock()
-	read, more, err := l.read(ctx, s, p)
+	read, more, err := l.read(ctx, s, p, out)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	during := l.during
@@ -164,8 +166,8 @@ func (l *line) load(ctx context.Context, s *Service, p store.Partition) error {
 	return nil
 }
 
-// read reads the tasks at the beginning of the queue that are not taken; more are there if there was no room for all.
-func (l *line) read(ctx context.Context, s *Service, p store.Partition) (read []queuedTask, more bool, err error) {
+// read reads the tasks at the beginning of the queue that are not out; more are there if there was no room for all.
+func (l *line) read(ctx context.Context, s *Service, p store.Partition, out map[uint64]struct{}) (read []queuedTask, more bool, err error) {
 	err = s.env.Store.View(ctx, p, func(rd store.Reader) error {
 		read, more = nil, false
 		if a, err := readActivity(rd, l.arn); err != nil || a == nil {
@@ -181,7 +183,7 @@ func (l *line) read(ctx context.Context, s *Service, p store.Partition) (read []
 				break
 			}
 			number := binary.BigEndian.Uint64(k[len(k)-8:])
-			if l.isOut(number) {
+			if _, taken := out[number]; taken {
 				continue
 			}
 			t := queuedTask{number, &waitingTask{}, len(v)}
@@ -193,13 +195,6 @@ func (l *line) read(ctx context.Context, s *Service, p store.Partition) (read []
 		return nil
 	})
 	return read, more, err
-}
-
-func (l *line) isOut(number uint64) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	_, out := l.out[number]
-	return out
 }
 
 // giveBack puts a task that could not be claimed into its place again.
