@@ -62,7 +62,7 @@ var allowed = map[string]struct {
 	"internal/store/pebble":    {[]string{"internal/store", "internal/tally"}, "a backend"},
 	"internal/store/storetest": {[]string{"internal/store"}, "the suite every backend passes"},
 
-	"internal/sqs":                 {[]string{"internal/aws", "internal/service", "internal/store"}, "a service"},
+	"internal/sqs":                 {[]string{"internal/aws", "internal/aws/rawjson", "internal/service", "internal/store"}, "a service"},
 	"internal/sns":                 {[]string{"asl/value", "internal/aws", "internal/events/pattern", "internal/outbox", "internal/service", "internal/store"}, "a service; filter policies are event patterns"},
 	"internal/mail":                {[]string{"internal/aws", "internal/outbox", "internal/service", "internal/store"}, "the sink of mails"},
 	"internal/statuschange":        {[]string{"asl/value", "machine", "internal/aws", "internal/engine", "internal/outbox", "internal/service", "internal/store"}, "executions' events; the engine knows nothing of them"},

@@ -53,14 +53,13 @@ func (s *Service) Call(ctx context.Context, r *aws.Request) (*aws.Output, error)
 	if op.Do != nil {
 		return op.Do(ctx, c)
 	}
-	key := ""
 	if op.Key != nil {
 		var err error
-		if key, err = op.Key(r); err != nil {
+		if c.Key, err = op.Key(r); err != nil {
 			return nil, err
 		}
 	}
-	p := s.PartitionOf(r.Account, r.Region, key)
+	p := s.PartitionOf(r.Account, r.Region, c.Key)
 	var out any
 	var err error
 	c.Partition = p

@@ -33,6 +33,7 @@ type Context struct {
 	*aws.Request
 	Env       *Env
 	Now       time.Time
+	Key       string          // what the row's Key has answered
 	Partition store.Partition // of the transaction
 	// Protection is set by a handler whose answer holds data of a resource with a KMS key: an answer that is kept for
 	// repetitions is kept as the resource's data is.

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/newel-run/newel/internal/aws"
+	"github.com/newel-run/newel/internal/aws/rawjson"
 	"github.com/newel-run/newel/internal/service"
 	"github.com/newel-run/newel/internal/store"
 )
@@ -83,6 +86,9 @@ func member(input []byte, name string) (string, error) {
 	if len(input) == 0 {
 		return "", nil
 	}
+	if s, ok := plainMember(input, name); ok {
+		return s, nil
+	}
 	d := json.NewDecoder(bytes.NewReader(input))
 	bad := func(err error) (string, error) {
 		return "", &aws.Error{Code: "SerializationException", Message: err.Error()}
@@ -109,6 +115,22 @@ func member(input []byte, name string) (string, error) {
 		return s, nil
 	}
 	return "", nil
+}
+
+var errFound = errors.New("the member was found")
+
+// plainMember is member of a text of printable ASCII without escapes, as nearly all are.
+func plainMember(input []byte, name string) (s string, ok bool) {
+	_ = rawjson.EachMember(input, func(n string, value []byte) error {
+		if n != name {
+			return nil
+		}
+		if rawjson.KindOf(value) == rawjson.String && !slices.ContainsFunc(value, func(c byte) bool { return c < ' ' || c > '~' || c == '\\' }) {
+			s, ok = string(value[1:len(value)-1]), true
+		}
+		return errFound
+	})
+	return s, ok
 }
 
 // resolve finds the account and region that a request means. The ones that its URL (or QueueOwnerAWSAccountId) names

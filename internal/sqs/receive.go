@@ -157,7 +157,7 @@ var errNothing = errors.New("sqs: nothing to receive")
 
 // receiveOnce is one transaction. Under a token only an answer with messages is kept: an empty one has no effect, and
 // the receiver may go on to wait.
-func (s *Service) receiveOnce(ctx context.Context, r *aws.Request, in *receiveInput, p store.Partition) (attempt, error) {
+func (s *Service) receiveOnce(ctx context.Context, r *aws.Request, in *receiveInput, name string, p store.Partition) (attempt, error) {
 	var at attempt
 	fn := s.on(func(c *service.Context, b *box) (any, error) {
 		at = attempt{waitSeconds: b.seconds("ReceiveMessageWaitTimeSeconds")}
@@ -177,7 +177,7 @@ func (s *Service) receiveOnce(ctx context.Context, r *aws.Request, in *receiveIn
 		return map[string]any{"Messages": messages}, nil
 	})
 	at.found = true // as it stays if the answer was kept under the token
-	out, err := s.Update(ctx, &service.Context{Request: r, Env: s.Env, Now: s.Env.Now()}, p, fn)
+	out, err := s.Update(ctx, &service.Context{Request: r, Key: name, Env: s.Env, Now: s.Env.Now()}, p, fn)
 	at.out = out
 	return at, err
 }
@@ -203,9 +203,9 @@ func (s *Service) receiveMessage(ctx context.Context, c *service.Context) (*aws.
 	defer s.waiting.leave(a, me)
 	var over <-chan time.Time
 	for {
-		at, err := s.receiveOnce(ctx, c.Request, &in, p)
+		at, err := s.receiveOnce(ctx, c.Request, &in, name, p)
 		if errors.Is(err, errNothing) {
-			at, err = s.receiveOnce(ctx, &anonymous, &in, p)
+			at, err = s.receiveOnce(ctx, &anonymous, &in, name, p)
 		}
 		if err != nil {
 			return nil, service.Wire(err)

@@ -85,11 +85,7 @@ func (s *Service) Call(ctx context.Context, r *aws.Request) (*aws.Output, error)
 // handler changed of queue and tally, and wakes receivers once that is durable.
 func (s *Service) on(fn func(*service.Context, *box) (any, error)) func(*service.Context, store.Tx) (any, error) {
 	return func(c *service.Context, tx store.Tx) (any, error) {
-		name, err := keyURL(c.Request)
-		if err != nil {
-			return nil, err
-		}
-		b, err := open(c.Env, tx, address{c.Account, c.Region, name}, c.Now.UnixMilli())
+		b, err := open(c.Env, tx, address{c.Account, c.Region, c.Key}, c.Now.UnixMilli())
 		if err != nil {
 			return nil, err
 		}
