@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,21 +14,22 @@ import (
 // never while they come.
 func TestQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		allocated, freed := uint64(0), 0
+		var allocated atomic.Uint64
+		var freed atomic.Int64
 		q := newQuiet(aws.CallerFunc(func(context.Context, *aws.Request) (*aws.Output, error) { return nil, nil }), func() {})
-		q.allocated, q.free = func() uint64 { return allocated }, func() { freed++ }
+		q.allocated, q.free = allocated.Load, func() { freed.Add(1) }
 		calls := func(n int, each uint64) {
 			for range n {
 				_, _ = q.Call(t.Context(), &aws.Request{})
-				allocated += each
+				allocated.Add(each)
 				time.Sleep(quietAfter / 3)
 			}
 		}
-		want := func(n int, when string) {
+		want := func(n int64, when string) {
 			t.Helper()
 			synctest.Wait()
-			if freed != n {
-				t.Fatalf("memory was given back %d times %s, not %d", freed, when, n)
+			if got := freed.Load(); got != n {
+				t.Fatalf("memory was given back %d times %s, not %d", got, when, n)
 			}
 		}
 		calls(30, 1<<20)
