@@ -56,6 +56,8 @@ func openError(dir, lastRead string, err error) error {
 	switch {
 	case strings.Contains(err.Error(), "unknown format major version"):
 		return fmt.Errorf("%w: %s: %w", store.ErrFormat, dir, err)
+	case strings.Contains(lastRead, "OPTIONS-"):
+		return fmt.Errorf("%w: %s: %w; this file decides nothing: without it the store opens", store.ErrCorrupt, lastRead, err)
 	case strings.Contains(err.Error(), "object size mismatch"), strings.Contains(err.Error(), "unknown to the objstorage provider"):
 		return fmt.Errorf("%w: %s: a table is missing or has another size: %w", store.ErrCorrupt, dir, err)
 	case !pebble.IsCorruptionError(err):

@@ -1,6 +1,7 @@
 package pebble_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -50,6 +51,22 @@ func TestSealedFiles(t *testing.T) {
 				t.Errorf("%s %s: %v, want ErrCorrupt that names it", file, name, err)
 			}
 		}
+	}
+}
+
+// Options that cannot be read are told from data: the store opens without them.
+func TestDamagedOptions(t *testing.T) {
+	left := killed(t, pebble.Options{}, 10)
+	file := newest(t, left, "OPTIONS-", "")
+	rewrite(t, left, file, func(b []byte) []byte { return bytes.Replace(b, []byte("comparer=leveldb"), []byte("comparer=levelxb"), 1) })
+	if _, err := pebble.Open(dir, pebble.Options{FS: clone(left)}); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(fmt.Sprint(err), left.PathBase(file)) {
+		t.Errorf("%v, want ErrCorrupt that names %s", err, file)
+	}
+	if err := left.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := rows(t, mustOpen(t, pebble.Options{FS: left})); n != 10 || err != nil {
+		t.Errorf("without options: %d rows, %v", n, err)
 	}
 }
 
