@@ -2,6 +2,7 @@ package foreign
 
 import (
 	"context"
+	"strconv"
 	"testing"
 
 	"github.com/newel-run/newel/internal/aws"
@@ -28,6 +29,8 @@ func TestResolver(t *testing.T) {
 		{name: "another service's ARN", service: "states", input: `{"roleArn":"arn:aws:iam::333333333333:role/r"}`, account: own, region: "us-east-1"},
 		{name: "queue", service: "sqs", input: `{"QueueUrl":"https://sqs.us-west-2.amazonaws.com/333333333333/q","MessageBody":"arn:aws:sqs:us-west-2:333333333333:q"}`, account: own, region: "us-east-1",
 			want: `{"QueueUrl":"https://sqs.us-west-2.amazonaws.com/000000000000/q","MessageBody":"arn:aws:sqs:us-west-2:333333333333:q"}`},
+		{name: "no region", service: "states", strict: true, input: `{"stateMachineArn":"arn:aws:states:ap<a><a>:333333333333:stateMachine:m"}`, account: own, region: "us-east-1"},
+		{name: "no account", service: "states", strict: true, input: `{"stateMachineArn":"arn:aws:states:ap-south-1:33333333333x:stateMachine:m"}`, account: own, region: "us-east-1"},
 		{name: "no queue", service: "sqs", input: `{"QueueUrl":"q"}`, account: own, region: "us-east-1"},
 		{name: "broken", service: "states", input: `{"stateMachineArn":"arn:`, account: own, region: "us-east-1"},
 	} {
@@ -53,5 +56,19 @@ func TestErrorShowsWhatWasAskedFor(t *testing.T) {
 	_, err := v.Call(context.Background(), &aws.Request{Service: "states", Account: own, Region: "us-east-1", Input: []byte(`{"stateMachineArn":"arn:aws:states:eu-west-1:333333333333:stateMachine:m"}`)})
 	if want := "StateMachineDoesNotExist: State Machine Does Not Exist: 'arn:aws:states:eu-west-1:333333333333:stateMachine:m'"; err == nil || err.Error() != want {
 		t.Errorf("%v\nwant %s", err, want)
+	}
+}
+
+// What is remembered of places that were told is bounded, whatever clients name.
+func TestToldIsBounded(t *testing.T) {
+	v := New(Config{}, nil)
+	first := 0
+	for i := range 3 * toldMost {
+		if v.first(place{strconv.Itoa(i), "us-east-1"}) {
+			first++
+		}
+	}
+	if first != toldMost || len(v.told) != toldMost {
+		t.Errorf("%d were told, %d are remembered, want %d", first, len(v.told), toldMost)
 	}
 }

@@ -271,3 +271,17 @@ func TestJSONPassesThrough(t *testing.T) {
 		}
 	}
 }
+
+// What must not be in a header does not get into one.
+func TestHeaderText(t *testing.T) {
+	m, err := EncodeAnswer(call(t, RESTXML, "s3", "HeadObject"), &aws.Output{Value: json.RawMessage(`{"ContentType":"a\r\nX-Evil: b\u0000","Metadata":{"k":"v\u007f\u0006w"}}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := m.Header.Get("Content-Type"); got != "a  X-Evil: b " {
+		t.Errorf("%q", got)
+	}
+	if got := m.Header.Get("x-amz-meta-k"); got != "v  w" {
+		t.Errorf("%q", got)
+	}
+}

@@ -81,3 +81,20 @@ func FuzzParse(f *testing.F) {
 		p.Match(value.NewObject(value.Member{Name: "a", Value: value.Array{"x", value.Number("1")}}))
 	})
 }
+
+func TestCache(t *testing.T) {
+	var c Cache[int]
+	p, err := Parse(`{"a":[1]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 * cacheMost {
+		if c.Get(i) != nil {
+			t.Fatalf("%d is there before it was put", i)
+		}
+		c.Put(i, p)
+		if c.Get(i) != p || len(c.known) > cacheMost {
+			t.Fatalf("%d of %d", i, len(c.known))
+		}
+	}
+}

@@ -58,7 +58,9 @@ func TestSealedFiles(t *testing.T) {
 func TestDamagedOptions(t *testing.T) {
 	left := killed(t, pebble.Options{}, 10)
 	file := newest(t, left, "OPTIONS-", "")
-	rewrite(t, left, file, func(b []byte) []byte { return bytes.Replace(b, []byte("comparer=leveldb"), []byte("comparer=levelxb"), 1) })
+	rewrite(t, left, file, func(b []byte) []byte {
+		return bytes.Replace(b, []byte("comparer=leveldb"), []byte("comparer=levelxb"), 1)
+	})
 	if _, err := pebble.Open(dir, pebble.Options{FS: clone(left)}); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(fmt.Sprint(err), left.PathBase(file)) {
 		t.Errorf("%v, want ErrCorrupt that names %s", err, file)
 	}
