@@ -69,7 +69,7 @@ func difference(a, b Report) string {
 }
 
 // mutantSeeds is how many seeds a mutant may survive.
-const mutantSeeds = 100
+const mutantSeeds = 400
 
 // TestMutants makes the system faulty, in one way each: the checks notice.
 func TestMutants(t *testing.T) {
