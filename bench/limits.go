@@ -2,8 +2,8 @@ package bench
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -117,15 +117,11 @@ func httpLimit(d time.Duration) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	client := &client{addr: l.Addr().String()}
+	defer client.close()
 	return hammer(16, d, func(int) func() error {
 		return func() error {
-			resp, err := client.Post("http://"+l.Addr().String(), "application/json", bytes.NewReader(body))
-			if err != nil {
-				return err
-			}
-			defer resp.Body.Close()
-			_, err = io.Copy(io.Discard, resp.Body)
+			_, _, err := client.post(context.Background(), "Content-Type: application/json\r\n", body)
 			return err
 		}
 	})

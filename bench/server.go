@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -22,9 +21,9 @@ import (
 
 // server is a newel process and the client that drives it.
 type server struct {
-	cmd  *exec.Cmd
-	url  string
-	http *http.Client
+	cmd    *exec.Cmd
+	url    string
+	client *client
 
 	requests atomic.Int64  // that were sent to it
 	pause    time.Duration // longest one between looks at an execution; 20 ms if zero
@@ -32,7 +31,7 @@ type server struct {
 
 // newClient is the client of a server that somebody else runs.
 func newClient(url string) *server {
-	return &server{url: url, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 512}}}
+	return &server{url: url, client: &client{addr: strings.TrimPrefix(url, "http://")}}
 }
 
 // startServer starts a server on a free port and returns once it is healthy, with the time that took.
@@ -51,7 +50,7 @@ func startServer(ctx context.Context, r *run, data string, more ...string) (*ser
 		return nil, 0, err
 	}
 	for time.Since(start) < time.Minute {
-		resp, err := s.http.Get(s.url + "/_newel/health")
+		resp, err := http.Get(s.url + "/_newel/health")
 		if err == nil {
 			resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
@@ -78,7 +77,7 @@ func freePort() (string, error) {
 func (s *server) kill() {
 	_ = s.cmd.Process.Kill()
 	_ = s.cmd.Wait()
-	s.http.CloseIdleConnections()
+	s.client.close()
 }
 
 // use is what a process has used so far.
@@ -135,25 +134,15 @@ func (s *server) call(ctx context.Context, service, operation string, in, out an
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", targets[service][1])
-	req.Header.Set("X-Amz-Target", targets[service][0]+"."+operation)
-	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/"+service+"/aws4_request, SignedHeaders=host, Signature=00")
 	s.requests.Add(1)
-	resp, err := s.http.Do(req)
+	header := "Content-Type: " + targets[service][1] + "\r\nX-Amz-Target: " + targets[service][0] + "." + operation +
+		"\r\nAuthorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/" + service + "/aws4_request, SignedHeaders=host, Signature=00\r\n"
+	status, answer, err := s.client.post(ctx, header, body)
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s: %s", operation, resp.Status, answer)
+	if status != http.StatusOK {
+		return fmt.Errorf("%s: status %d: %s", operation, status, answer)
 	}
 	if out == nil {
 		return nil
