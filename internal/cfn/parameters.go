@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/newel-run/newel/asl/value"
+	"github.com/newel-run/newel/internal/aws"
 )
 
 // Parameter is one of the template's parameters with its constraints.
@@ -127,7 +128,7 @@ func (p *parser) bounds(q *Parameter, n *Node) {
 	}
 }
 
-var numberForm = regexp.MustCompile(`^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?$`)
+var numberForm = aws.Lazy(`^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?$`)
 
 func number(s string) (*big.Rat, bool) {
 	if s = strings.TrimSpace(s); !numberForm.MatchString(s) {

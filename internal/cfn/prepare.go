@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -57,7 +56,7 @@ func decodeRequest(r *aws.Request, in any) error {
 	return service.Decode(r, in)
 }
 
-var stackNamePattern = regexp.MustCompile(`^[a-zA-Z][-a-zA-Z0-9]{0,127}$`)
+var stackNamePattern = aws.Lazy(`^[a-zA-Z][-a-zA-Z0-9]{0,127}$`)
 
 // prepared is a checked request: nothing was made yet, everything that can be known to be wrong has been refused.
 type prepared struct {

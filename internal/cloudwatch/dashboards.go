@@ -2,7 +2,6 @@ package cloudwatch
 
 import (
 	"encoding/json"
-	"regexp"
 	"strings"
 
 	"github.com/newel-run/newel/internal/aws"
@@ -17,7 +16,7 @@ type dashboard struct {
 	Modified float64 // s
 }
 
-var dashboardName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
+var dashboardName = aws.Lazy(`^[A-Za-z0-9_-]{1,255}$`)
 
 // dashboards belong to an account, whatever the region; they are kept where they were put.
 func dashboardARN(account, name string) string {

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -42,7 +41,7 @@ type busInput struct {
 	Tags                                                 []tag
 }
 
-var busNames = regexp.MustCompile(`^[/.\-_A-Za-z0-9]{1,256}$`)
+var busNames = aws.Lazy(`^[/.\-_A-Za-z0-9]{1,256}$`)
 
 func (in *busInput) check() error {
 	switch {

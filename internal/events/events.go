@@ -14,7 +14,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"regexp"
 	"strings"
 
 	"github.com/newel-run/newel/internal/aws"
@@ -210,4 +209,4 @@ func get(rd store.Reader, key store.Key, record any) (ok bool, err error) {
 	return true, nil
 }
 
-var resourceName = regexp.MustCompile(`^[.\-_A-Za-z0-9]{1,64}$`)
+var resourceName = aws.Lazy(`^[.\-_A-Za-z0-9]{1,64}$`)

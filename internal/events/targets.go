@@ -3,7 +3,6 @@ package events
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -67,7 +66,7 @@ func kindOf(arn aws.ARN) *targetKind {
 	return nil
 }
 
-var targetID = regexp.MustCompile(`^[.\-_A-Za-z0-9]{1,64}$`)
+var targetID = aws.Lazy(`^[.\-_A-Za-z0-9]{1,64}$`)
 
 func (t *target) check(a address) error {
 	arn, ok := aws.ParseARN(t.Arn)

@@ -2,7 +2,6 @@ package lambda
 
 import (
 	"encoding/json"
-	"regexp"
 
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/service"
@@ -21,7 +20,7 @@ type alias struct {
 
 const aliasPattern = `(?!^[0-9]+$)([a-zA-Z0-9-_]+)`
 
-var aliasRE = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,128}$`)
+var aliasRE = aws.Lazy(`^[a-zA-Z0-9_-]{1,128}$`)
 
 func (a *alias) answer(id identity) any {
 	out := map[string]any{"AliasArn": qualify(id.arn(), a.Name), "Name": a.Name, "FunctionVersion": a.FunctionVersion,

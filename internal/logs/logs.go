@@ -13,7 +13,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/newel-run/newel/internal/aws"
@@ -201,8 +200,8 @@ type resource struct {
 }
 
 var (
-	groupName  = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]{1,512}$`)
-	streamName = regexp.MustCompile(`^[^:*]{1,512}$`)
+	groupName  = aws.Lazy(`^[.\-_/#A-Za-z0-9]{1,512}$`)
+	streamName = aws.Lazy(`^[^:*]{1,512}$`)
 )
 
 // groupKey is the name of the group that an operation works on.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -106,7 +105,7 @@ func (m *message) text(protocol string) string {
 	return m.ByProtocol["default"]
 }
 
-var attributeName = regexp.MustCompile(`^[A-Za-z0-9_\-.]{1,256}$`)
+var attributeName = aws.Lazy(`^[A-Za-z0-9_\-.]{1,256}$`)
 
 func checkAttributes(attributes map[string]attribute) error {
 	for _, name := range slices.Sorted(maps.Keys(attributes)) {
@@ -234,7 +233,7 @@ type success struct {
 // batchMax is how many messages a batch may have.
 const batchMax = 10
 
-var batchID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
+var batchID = aws.Lazy(`^[A-Za-z0-9_-]{1,80}$`)
 
 type batchEntry struct {
 	Id string //nolint:revive // AWS's name

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/mail"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -154,7 +153,7 @@ func subscribed(s *subscription, a address, full bool) any {
 	return map[string]string{"SubscriptionArn": arn}
 }
 
-var phone = regexp.MustCompile(`^\+?[0-9][0-9 ().-]{3,30}$`)
+var phone = aws.Lazy(`^\+?[0-9][0-9 ().-]{3,30}$`)
 
 // checkEndpoint refuses an endpoint that does not fit its protocol, and protocols that are not here.
 func checkEndpoint(t *topic, protocol, endpoint string) error {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,8 +56,8 @@ func find(c *service.Context, rd store.Reader) (address, *topic, error) {
 }
 
 var (
-	topicName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
-	fifoName  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,251}\.fifo$`)
+	topicName = aws.Lazy(`^[A-Za-z0-9_-]{1,256}$`)
+	fifoName  = aws.Lazy(`^[A-Za-z0-9_-]{1,251}\.fifo$`)
 )
 
 func checkName(name string, fifo bool) error {

@@ -5,10 +5,11 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/newel-run/newel/internal/aws"
 )
 
 // attribute is a message attribute's value.
@@ -68,7 +69,7 @@ func (a *attribute) size() int {
 
 const attributesMax = 10
 
-var attributeName = regexp.MustCompile(`^[A-Za-z0-9_\-.]{1,256}$`)
+var attributeName = aws.Lazy(`^[A-Za-z0-9_\-.]{1,256}$`)
 
 // checkMessageAttributes validates message attributes; what is the word in AWS's texts: "user" or "system".
 func checkMessageAttributes(attributes map[string]attribute, what string) error {

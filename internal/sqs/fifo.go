@@ -6,10 +6,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/store"
 )
 
@@ -190,7 +190,7 @@ func (b *box) run(group string, yield func(id, *state) error) error {
 	return nil
 }
 
-var fifoID = regexp.MustCompile("^[a-zA-Z0-9!\"#$%&'()*+,\\-./:;<=>?@[\\\\\\]^_`{|}~]{1,128}$")
+var fifoID = aws.Lazy("^[a-zA-Z0-9!\"#$%&'()*+,\\-./:;<=>?@[\\\\\\]^_`{|}~]{1,128}$")
 
 // checkFIFO validates what a FIFO queue asks of a message, and fills in the deduplication id that follows from its body.
 func (e *sendEntry) checkFIFO(q *queue) error {

@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -17,7 +16,7 @@ import (
 	"github.com/newel-run/newel/internal/store"
 )
 
-var validName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,80}$`)
+var validName = aws.Lazy(`^[a-zA-Z0-9_-]{1,80}$`)
 
 // checkName validates a new queue's name, which must end in ".fifo" exactly if the queue is a FIFO queue.
 func (a address) checkName(fifo bool) error {

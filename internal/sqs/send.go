@@ -1,8 +1,6 @@
 package sqs
 
 import (
-	"regexp"
-
 	"github.com/newel-run/newel/internal/aws"
 	"github.com/newel-run/newel/internal/service"
 )
@@ -152,7 +150,7 @@ type failed struct {
 
 const batchMax = 10
 
-var batchID = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,80}$`)
+var batchID = aws.Lazy(`^[a-zA-Z0-9_-]{1,80}$`)
 
 // batch runs one function for each entry of a batch. Errors of an entry are its own; any other error ends the batch.
 func batch[E, R any](entries []E, request string, idOf func(*E) string, one func(*E) (R, error)) (any, error) {

@@ -12,7 +12,7 @@ import (
 
 // A label has letters, digits and .-_ and begins with none of digits, "aws" and "ssm".
 var (
-	labelForm     = regexp.MustCompile(`^[A-Za-z_.\-][A-Za-z0-9_.\-]{0,99}$`)
+	labelForm     = aws.Lazy(`^[A-Za-z_.\-][A-Za-z0-9_.\-]{0,99}$`)
 	labelReserved = regexp.MustCompile(`(?i)^(aws|ssm)`)
 )
 

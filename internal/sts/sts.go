@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -56,7 +55,7 @@ type assumeInput struct {
 	DurationSeconds                                            *int64
 }
 
-var sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
+var sessionName = aws.Lazy(`^[\w+=,.@-]{2,64}$`)
 
 const assumeSecondsMax = 43200
 
