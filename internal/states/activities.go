@@ -208,6 +208,9 @@ func (s *Service) enqueueTask(c *service.Context, tx store.Tx, in *scheduleInput
 // activityGone is engine.Config.Gone. It asks at the seam, as the task's hand-over does, so that both see the same
 // activity; where there is no answer the hand-over finds out.
 func (s *Service) activityGone(ctx context.Context, execution, activity string) bool {
+	if s.lines.polled(activity) {
+		return false
+	}
 	of, _ := aws.ParseARN(execution)
 	input := append(value.AppendString([]byte(`{"activityArn":`), activity), '}')
 	_, err := s.env.Caller.Call(ctx, &aws.Request{Service: "states", Operation: "DescribeActivity", Account: of.Account, Region: of.Region, Input: input})

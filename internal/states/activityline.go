@@ -61,6 +61,19 @@ func (s *lines) of(arn string) *line {
 	return l
 }
 
+// polled reports whether the activity is known to exist because its queue is in memory as a whole.
+func (s *lines) polled(arn string) bool {
+	s.mu.Lock()
+	l := s.by[arn]
+	s.mu.Unlock()
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.whole
+}
+
 // close forgets the line of an activity that is deleted.
 func (s *lines) close(arn string) {
 	s.mu.Lock()
