@@ -133,7 +133,7 @@ func (g *Gateway) stop(srv *http1.Server) error {
 
 // serve answers one request.
 func (g *Gateway) serve(x *http1.Exchange) {
-	id := requestID()
+	id := aws.NewUUID()
 	if e := g.guard.check(x); e != nil {
 		g.refuse(x, e, id)
 		return

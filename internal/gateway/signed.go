@@ -20,7 +20,7 @@ func (g *Gateway) Signed(h http.Handler) http.Handler {
 		case err == nil:
 			h.ServeHTTP(w, r)
 		case errors.As(err, &e):
-			m := wire.EncodeError(&wire.Call{Protocol: wire.JSON, RequestID: requestID()}, e)
+			m := wire.EncodeError(&wire.Call{Protocol: wire.JSON, RequestID: aws.NewUUID()}, e)
 			maps.Copy(w.Header(), m.Header.HTTP())
 			w.WriteHeader(m.Status)
 			_, _ = w.Write(m.Body) // the client is gone if this fails
